@@ -1,0 +1,15 @@
+//! Measuring: quantities, the protocol that turns timings into one trustworthy number, and the record that is kept.
+//!
+//! Pure: the clock is passed in, so that every decision of the protocol is tested on synthetic clocks.
+
+mod protocol;
+mod quantity;
+mod record;
+mod statistics;
+mod timing;
+
+pub use protocol::{Protocol, ProtocolError};
+pub use quantity::{Bytes, Latency, QuantityError};
+pub use record::{Environment, Estimate, Measurement, Verdict};
+pub use statistics::{bootstrap_median_interval, median, quantile};
+pub use timing::{Clock, Timings, time};
