@@ -1,0 +1,178 @@
+//! How a network is trained and on what: plain data, so that whoever names a recipe need not know how to cook it.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of one training run: stochastic gradient descent with momentum and a cosine learning-rate schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images in one step.
+    pub batch_size: u32,
+    /// Learning rate of the first step; it falls to zero as half a cosine over all steps.
+    pub learning_rate: f64,
+    /// Share of the former update that is kept.
+    pub momentum: f64,
+    /// L2 penalty on the weights.
+    pub weight_decay: f64,
+    /// Probability taken from the true class and spread over all classes.
+    pub label_smoothing: f64,
+    /// How training images are varied.
+    pub augment: Augment,
+}
+
+/// How training images are varied, anew in each epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Augment {
+    /// Not at all.
+    #[default]
+    None,
+    /// Shifted by up to an eighth of the side, with zeros moving in.
+    Shift,
+    /// Shifted, and mirrored left to right half of the time.
+    ShiftFlip,
+}
+
+/// The data sets that Bespoke reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DataSetName {
+    /// UCI handwritten digits, 1,797 images of 1x8x8 in ten classes; inside the program.
+    Digits,
+    /// MNIST, 70,000 images of 1x28x28 in ten classes.
+    Mnist,
+    /// Fashion-MNIST, 70,000 images of 1x28x28 in ten classes.
+    FashionMnist,
+    /// CIFAR-10, 60,000 images of 3x32x32 in ten classes.
+    Cifar10,
+}
+
+/// A setting that no recipe can have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` {reason}")]
+pub struct RecipeError {
+    /// The setting.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A name that is no data set's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no data set `{0}`; there are {names}", names = DataSetName::ALL.map(DataSetName::name).join(", "))]
+pub struct UnknownDataSet(String);
+
+// === impl Recipe ===
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 64,
+            learning_rate: 0.1,
+            momentum: 0.9,
+            weight_decay: 1e-4,
+            label_smoothing: 0.1,
+            augment: Augment::None,
+        }
+    }
+}
+
+impl Recipe {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
+        in_range("batch_size", f64::from(self.batch_size), 1.0, 1e6)?;
+        in_range("learning_rate", self.learning_rate, 1e-9, 1e3)?;
+        in_range("momentum", self.momentum, 0.0, 0.999_999)?;
+        in_range("weight_decay", self.weight_decay, 0.0, 10.0)?;
+        in_range("label_smoothing", self.label_smoothing, 0.0, 0.999)
+    }
+}
+
+fn in_range(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), RecipeError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    let reason = format!("must be between {low} and {high}, got {value}");
+    Err(RecipeError { key, reason })
+}
+
+// === impl DataSetName ===
+
+impl DataSetName {
+    /// Every data set.
+    pub const ALL: [Self; 4] = [Self::Digits, Self::Mnist, Self::FashionMnist, Self::Cifar10];
+
+    /// The name as it stands in study files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Digits => "digits",
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion-mnist",
+            Self::Cifar10 => "cifar10",
+        }
+    }
+}
+
+impl fmt::Display for DataSetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for DataSetName {
+    type Err = UnknownDataSet;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|set| set.name() == text);
+        found.ok_or_else(|| UnknownDataSet(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for DataSetName {
+    type Error = UnknownDataSet;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DataSetName> for String {
+    fn from(name: DataSetName) -> Self {
+        name.name().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let error = toml::from_str::<Recipe>("epoch = 3").expect_err("no such key");
+        assert!(error.to_string().contains("epoch"), "{error}");
+    }
+
+    #[test]
+    fn a_setting_out_of_range_is_named() {
+        let recipe = Recipe { learning_rate: f64::NAN, ..Recipe::default() };
+        assert_eq!(recipe.check().expect_err("not a number").key, "learning_rate");
+        assert_eq!(Recipe::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn data_set_names_round_trip() {
+        for set in DataSetName::ALL {
+            assert_eq!(set.to_string().parse(), Ok(set));
+        }
+        assert!("imagenet".parse::<DataSetName>().is_err());
+    }
+}
