@@ -1,1 +1,20 @@
-//! study
+//! Studies and trials: what is asked, what has been found so far, and what stands on the front.
+//!
+//! A [`StudySpec`] is a parsed study file. Each [`Trial`] moves through its states by its own methods and in no other
+//! way; the list of trials, in the order of their numbers, is the journal from which everything else follows.
+
+mod event;
+mod front;
+mod name;
+mod spec;
+mod stop;
+mod study;
+mod trial;
+
+pub use event::{Activity, Event};
+pub use front::{Front, FrontEntry};
+pub use name::{NameError, StudyName};
+pub use spec::{Bounds, Budget, Data, Source, SpecError, StudySpec, Submission, TargetBound};
+pub use stop::is_hopeless;
+pub use study::{Ending, Study, StudyState};
+pub use trial::{Accuracy, TransitionError, Trial, TrialId, TrialState};

@@ -1,0 +1,48 @@
+//! What happens in a study, as told to those who watch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Study, Trial, TrialId};
+
+/// One thing that happened in a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A trial is new or has changed.
+    Trial(Trial),
+    /// Something is going on that changes no trial yet.
+    Activity(Activity),
+    /// The study itself has changed; watching ends when it no longer runs.
+    Study(Study),
+}
+
+/// What is going on at the moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Activity {
+    /// No agent offers a target that the study needs.
+    WaitingForAgent {
+        /// The target, as `tract/b1/t1/f32`.
+        target: String,
+    },
+    /// An agent has taken a trial's network to measure.
+    Measuring {
+        /// The trial.
+        trial: TrialId,
+        /// Name of the agent.
+        agent: String,
+        /// The target.
+        target: String,
+    },
+    /// An epoch of training has ended.
+    Training {
+        /// The trial.
+        trial: TrialId,
+        /// Epochs done.
+        epoch: u32,
+        /// Epochs asked for.
+        epochs: u32,
+        /// Mean loss over the epoch.
+        loss: f64,
+        /// Held-out accuracy in per cent.
+        accuracy_percent: f64,
+    },
+}

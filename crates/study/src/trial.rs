@@ -1,0 +1,245 @@
+//! A trial and the states it can be in.
+
+use std::{fmt, str::FromStr};
+
+use bespoke_graph::{Cost, GraphHash};
+use bespoke_measure::Estimate;
+use serde::{Deserialize, Serialize};
+
+/// Number of a trial in its study, counted from 0 in the order of proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TrialId(pub u32);
+
+/// One candidate of a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    id: TrialId,
+    architecture: String,
+    graph: GraphHash,
+    cost: Cost,
+    state: TrialState,
+}
+
+/// How far a trial has come. `latencies` has one estimate for each target of the study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TrialState {
+    /// Waiting to be measured.
+    Proposed,
+    /// Measured within all bounds, waiting for its accuracy.
+    Measured {
+        /// Latency on each target.
+        latencies: Vec<Estimate>,
+    },
+    /// Measured and trained to the end.
+    Complete {
+        /// Latency on each target.
+        latencies: Vec<Estimate>,
+        /// What it learned.
+        accuracy: Accuracy,
+    },
+    /// Training was given up: an earlier trial is no slower and was better after as many epochs.
+    Stopped {
+        /// Latency on each target.
+        latencies: Vec<Estimate>,
+        /// Held-out accuracy after each epoch, until training ended, in per cent.
+        curve: Vec<f64>,
+    },
+    /// It breaks a bound, so it was not trained.
+    Infeasible {
+        /// Latency on each target; empty where a bound that needs no measurement was broken.
+        latencies: Vec<Estimate>,
+        /// Which bound, and by how much.
+        reason: String,
+        /// Sum of the relative excesses over the bounds.
+        violation: f64,
+    },
+    /// It could not be measured or trained.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a network learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Share of the held-out images that are classified rightly, in per cent.
+    pub percent: f64,
+    /// Number of held-out images.
+    pub images: u32,
+    /// The same share after each epoch.
+    pub curve: Vec<f64>,
+}
+
+/// A step that a trial cannot take from where it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("trial {trial} is {from} and cannot become {to}")]
+pub struct TransitionError {
+    /// The trial.
+    pub trial: TrialId,
+    /// Its state.
+    pub from: &'static str,
+    /// The state that was asked for.
+    pub to: &'static str,
+}
+
+// === impl Trial ===
+
+impl Trial {
+    /// A new trial.
+    pub fn proposed(id: TrialId, architecture: String, graph: GraphHash, cost: Cost) -> Self {
+        let state = TrialState::Proposed;
+        Self { id, architecture, graph, cost, state }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> TrialId {
+        self.id
+    }
+
+    /// Canonical string of its architecture.
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// Hash of its live graph.
+    pub fn graph(&self) -> GraphHash {
+        self.graph
+    }
+
+    /// Cost of its live graph.
+    pub fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
+    /// How far it has come.
+    pub fn state(&self) -> &TrialState {
+        &self.state
+    }
+
+    /// Whether nothing more will happen to it.
+    pub fn is_finished(&self) -> bool {
+        !matches!(self.state, TrialState::Proposed | TrialState::Measured { .. })
+    }
+
+    /// Latencies measured so far: one for each target, or none.
+    pub fn latencies(&self) -> &[Estimate] {
+        match &self.state {
+            TrialState::Measured { latencies }
+            | TrialState::Complete { latencies, .. }
+            | TrialState::Stopped { latencies, .. }
+            | TrialState::Infeasible { latencies, .. } => latencies,
+            TrialState::Proposed | TrialState::Failed { .. } => &[],
+        }
+    }
+
+    /// Its accuracy, if it was trained to the end.
+    pub fn accuracy(&self) -> Option<&Accuracy> {
+        match &self.state {
+            TrialState::Complete { accuracy, .. } => Some(accuracy),
+            _ => None,
+        }
+    }
+
+    /// Held-out accuracy after each epoch trained, in per cent.
+    pub fn curve(&self) -> &[f64] {
+        match &self.state {
+            TrialState::Complete { accuracy, .. } => &accuracy.curve,
+            TrialState::Stopped { curve, .. } => curve,
+            _ => &[],
+        }
+    }
+
+    /// Latencies have come in and keep all bounds.
+    pub fn measured(&mut self, latencies: Vec<Estimate>) -> Result<(), TransitionError> {
+        match self.state {
+            TrialState::Proposed => self.enter(TrialState::Measured { latencies }),
+            _ => Err(self.refuse("measured")),
+        }
+    }
+
+    /// It breaks a bound: `latencies` is empty where nothing had to be measured to see that.
+    pub fn infeasible(
+        &mut self,
+        latencies: Vec<Estimate>,
+        (reason, violation): (String, f64),
+    ) -> Result<(), TransitionError> {
+        match self.state {
+            TrialState::Proposed => {
+                self.enter(TrialState::Infeasible { latencies, reason, violation })
+            }
+            _ => Err(self.refuse("infeasible")),
+        }
+    }
+
+    /// Training has come to its end.
+    pub fn complete(&mut self, accuracy: Accuracy) -> Result<(), TransitionError> {
+        let latencies = self.trained("complete")?;
+        self.enter(TrialState::Complete { latencies, accuracy })
+    }
+
+    /// Training was given up.
+    pub fn stopped(&mut self, curve: Vec<f64>) -> Result<(), TransitionError> {
+        let latencies = self.trained("stopped")?;
+        self.enter(TrialState::Stopped { latencies, curve })
+    }
+
+    /// It could not be measured or trained.
+    pub fn fail(&mut self, reason: String) -> Result<(), TransitionError> {
+        if self.is_finished() {
+            return Err(self.refuse("failed"));
+        }
+        self.enter(TrialState::Failed { reason })
+    }
+
+    /// The latencies of a trial that is being trained.
+    fn trained(&self, to: &'static str) -> Result<Vec<Estimate>, TransitionError> {
+        match &self.state {
+            TrialState::Measured { latencies } => Ok(latencies.clone()),
+            _ => Err(self.refuse(to)),
+        }
+    }
+
+    fn enter(&mut self, state: TrialState) -> Result<(), TransitionError> {
+        self.state = state;
+        Ok(())
+    }
+
+    fn refuse(&self, to: &'static str) -> TransitionError {
+        TransitionError { trial: self.id, from: self.state.word(), to }
+    }
+}
+
+// === impl TrialState ===
+
+impl TrialState {
+    /// The state in one word, as printed: `proposed`, `measured`, `complete`, `stopped`, `infeasible`, `failed`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Measured { .. } => "measured",
+            Self::Complete { .. } => "complete",
+            Self::Stopped { .. } => "stopped",
+            Self::Infeasible { .. } => "infeasible",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+// === impl TrialId ===
+
+impl fmt::Display for TrialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for TrialId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
