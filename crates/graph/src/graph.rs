@@ -42,6 +42,10 @@ impl NodeId {
     pub fn index(self) -> usize {
         self.0
     }
+
+    pub(crate) fn from_index(index: usize) -> Self {
+        Self(index)
+    }
 }
 
 // === impl Graph ===

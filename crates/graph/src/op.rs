@@ -90,21 +90,6 @@ pub struct Convolution {
     pub bias: bool,
 }
 
-impl Convolution {
-    /// A square convolution without bias, padded so that stride 1 keeps height and width (odd kernels).
-    pub fn same(out_channels: usize, kernel: usize, stride: usize, groups: usize) -> Self {
-        let padding = kernel / 2;
-        Self {
-            out_channels,
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-            padding: [padding; 2],
-            groups,
-            bias: false,
-        }
-    }
-}
-
 /// Settings of a pooling window; pairs are height, width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
@@ -135,4 +120,72 @@ pub enum Activation {
     Gelu,
     /// `tanh(x)`
     Tanh,
+}
+
+// === impl Op ===
+
+impl Op {
+    /// Name of the operator as ONNX spells it, for messages and tables.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "Input",
+            Self::Zeros { .. } => "Zeros",
+            Self::Conv(_) => "Conv",
+            Self::BatchNorm { .. } => "BatchNormalization",
+            Self::Activation(activation) => activation.kind(),
+            Self::MaxPool(_) => "MaxPool",
+            Self::AvgPool(_) => "AveragePool",
+            Self::GlobalAvgPool => "GlobalAveragePool",
+            Self::Add => "Add",
+            Self::Mul => "Mul",
+            Self::Scale { .. } => "Scale",
+            Self::Concat { .. } => "Concat",
+            Self::MatMul => "MatMul",
+            Self::Linear { .. } => "Linear",
+            Self::Softmax { .. } => "Softmax",
+            Self::LayerNorm { .. } => "LayerNormalization",
+            Self::Reshape { .. } => "Reshape",
+            Self::Transpose { .. } => "Transpose",
+        }
+    }
+}
+
+// === impl Convolution ===
+
+impl Convolution {
+    /// A square convolution without bias, padded so that stride 1 keeps height and width (odd kernels).
+    pub fn same(out_channels: usize, kernel: usize, stride: usize, groups: usize) -> Self {
+        let padding = kernel / 2;
+        Self {
+            out_channels,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [padding; 2],
+            groups,
+            bias: false,
+        }
+    }
+}
+
+// === impl Activation ===
+
+impl Activation {
+    /// Name of the function as ONNX spells it, where it has one.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Relu => "Relu",
+            Self::Relu6 => "Relu6",
+            Self::Sigmoid => "Sigmoid",
+            Self::Silu => "Silu",
+            Self::HardSigmoid => "HardSigmoid",
+            Self::HardSwish => "HardSwish",
+            Self::Gelu => "Gelu",
+            Self::Tanh => "Tanh",
+        }
+    }
+
+    /// Whether zero stays zero.
+    pub(crate) fn keeps_zero(self) -> bool {
+        !matches!(self, Self::Sigmoid | Self::HardSigmoid)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::Rng;
 
-use crate::{Graph, GraphError, NodeId, Shape};
+use crate::{Graph, GraphError, Node, NodeId, Op, Shape};
 
 /// A parameter that a graph's node has: what to allocate, not its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,18 +52,98 @@ pub struct Model {
     weights: Weights,
 }
 
+// === impl Graph ===
+
 impl Graph {
     /// All parameters, in the order of their nodes.
     pub fn parameters(&self) -> Vec<Parameter> {
-        todo!("parameters")
+        self.ids().flat_map(|id| self.parameters_of(id)).collect()
+    }
+
+    /// The parameters of one node.
+    pub(crate) fn parameters_of(&self, id: NodeId) -> Vec<Parameter> {
+        let node = self.node(id);
+        let input = |node: &Node| self.node(node.inputs[0]).shape.dims().to_vec();
+        let list: Vec<(Role, Vec<usize>)> = match &node.op {
+            Op::Conv(conv) => {
+                let [height, width] = conv.kernel;
+                let channels = input(node)[0] / conv.groups;
+                let weight = vec![conv.out_channels, channels, height, width];
+                with_bias(weight, conv.out_channels, conv.bias)
+            }
+            Op::Linear { out_features, bias } => {
+                let weight = vec![last(&input(node)), *out_features];
+                with_bias(weight, *out_features, *bias)
+            }
+            Op::BatchNorm { .. } => {
+                let roles = [Role::Weight, Role::Bias, Role::Mean, Role::Variance];
+                roles.map(|role| (role, vec![input(node)[0]])).to_vec()
+            }
+            Op::LayerNorm { .. } => {
+                let features = last(&input(node));
+                with_bias(vec![features], features, true)
+            }
+            _ => Vec::new(),
+        };
+        let parameter = |(role, shape): (Role, Vec<usize>)| Parameter {
+            name: format!("{}.{}", node.name, role.suffix()),
+            node: id,
+            role,
+            shape: shape.into(),
+        };
+        list.into_iter().map(parameter).collect()
+    }
+
+    fn initial(&self, parameter: &Parameter, rng: &mut impl Rng) -> Tensor {
+        let shape = parameter.shape.dims().to_vec();
+        let elements = parameter.shape.elements();
+        let node = self.node(parameter.node);
+        let data = match (&node.op, parameter.role) {
+            (Op::Conv(conv), Role::Weight) => {
+                let fan_out = conv.out_channels / conv.groups * conv.kernel[0] * conv.kernel[1];
+                let deviation = (2.0 / fan_out as f64).sqrt();
+                let draw = || (deviation * standard_normal(rng)) as f32;
+                std::iter::repeat_with(draw).take(elements).collect()
+            }
+            (Op::Linear { .. }, _) => {
+                let bound = 1.0 / (last(self.node(node.inputs[0]).shape.dims()) as f32).sqrt();
+                let draw = || rng.random_range(-bound..=bound);
+                std::iter::repeat_with(draw).take(elements).collect()
+            }
+            (_, Role::Weight | Role::Variance) => vec![1.0; elements],
+            (_, Role::Bias | Role::Mean) => vec![0.0; elements],
+        };
+        Tensor { shape, data }
     }
 }
 
+// === impl Role ===
+
+impl Role {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Weight => "weight",
+            Self::Bias => "bias",
+            Self::Mean => "mean",
+            Self::Variance => "variance",
+        }
+    }
+}
+
+// === impl Weights ===
+
 impl Weights {
-    /// Fresh weights: He's normal initialisation (fan out) for convolutions, a uniform one of ±1/√in for linear
-    /// layers, scale 1, shift 0, mean 0, variance 1.
-    pub fn initial(_graph: &Graph, _rng: &mut impl Rng) -> Self {
-        todo!("initial")
+    /// Fresh weights: He's normal initialisation (fan out) for convolutions, a uniform one of ±1/√in for weight and
+    /// bias of linear layers, scale 1, shift 0, mean 0, variance 1.
+    ///
+    /// The fan out is that of one group: out / groups · height · width.
+    pub fn initial(graph: &Graph, rng: &mut impl Rng) -> Self {
+        let parameters = graph.parameters();
+        let fresh = parameters.into_iter().map(|parameter| {
+            let tensor = graph.initial(&parameter, rng);
+            (parameter.name, tensor)
+        });
+        Self(fresh.collect())
     }
 
     /// The values of a parameter.
@@ -82,13 +162,40 @@ impl Weights {
     }
 }
 
+// === impl Model ===
+
 impl Model {
-    /// Joins a graph and its weights.
+    /// Joins a graph and its weights; weights of parameters that the graph does not have are dropped.
     ///
     /// # Errors
     /// When a parameter has no values or values of another shape.
-    pub fn new(_graph: Graph, _weights: Weights) -> Result<Self, GraphError> {
-        todo!("check")
+    pub fn new(graph: Graph, mut weights: Weights) -> Result<Self, GraphError> {
+        let mut used = BTreeMap::new();
+        for Parameter { name, shape, .. } in graph.parameters() {
+            let fault = |reason| GraphError::Weights {
+                parameter: name.clone(),
+                reason,
+            };
+            let tensor = weights
+                .0
+                .remove(&name)
+                .ok_or_else(|| fault("has no values".to_owned()))?;
+            if tensor.shape != shape.dims() {
+                let got = Shape::from(tensor.shape);
+                return Err(fault(format!("has the shape {got}, {shape} is needed")));
+            }
+            if tensor.data.len() != shape.elements() {
+                let got = tensor.data.len();
+                return Err(fault(format!(
+                    "has {got} values, {shape} needs another number"
+                )));
+            }
+            used.insert(name, tensor);
+        }
+        Ok(Self {
+            graph,
+            weights: Weights(used),
+        })
     }
 
     /// The network.
@@ -100,4 +207,39 @@ impl Model {
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
+
+    /// The same model with class probabilities instead of logits: see [`Graph::with_probabilities`].
+    ///
+    /// # Errors
+    /// When the output has no axis, or a node is named `probabilities` already.
+    pub fn with_probabilities(&self) -> Result<Self, GraphError> {
+        Ok(Self {
+            graph: self.graph.with_probabilities()?,
+            weights: self.weights.clone(),
+        })
+    }
+
+    /// The values of a parameter that the graph has.
+    pub(crate) fn tensor(&self, name: &str) -> &Tensor {
+        &self.weights.0[name]
+    }
+}
+
+// === helpers ===
+
+fn with_bias(weight: Vec<usize>, features: usize, bias: bool) -> Vec<(Role, Vec<usize>)> {
+    let bias = bias.then(|| (Role::Bias, vec![features]));
+    std::iter::once((Role::Weight, weight))
+        .chain(bias)
+        .collect()
+}
+
+fn last(dims: &[usize]) -> usize {
+    *dims.last().expect("shape inference wants an axis")
+}
+
+/// A draw from the standard normal distribution (Box and Muller).
+fn standard_normal(rng: &mut impl Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }

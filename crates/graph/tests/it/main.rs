@@ -1,0 +1,8 @@
+//! The graph crate seen from outside.
+
+mod anchors;
+mod cost;
+mod hash;
+mod live;
+mod networks;
+mod weights;
