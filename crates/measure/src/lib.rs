@@ -2,12 +2,14 @@
 //!
 //! Pure: the clock is passed in, so that every decision of the protocol is tested on synthetic clocks.
 
+mod price;
 mod protocol;
 mod quantity;
 mod record;
 mod statistics;
 mod timing;
 
+pub use price::{Price, PriceSource};
 pub use protocol::{Protocol, ProtocolError};
 pub use quantity::{Bytes, Latency, QuantityError};
 pub use record::{Environment, Estimate, Measurement, Verdict};

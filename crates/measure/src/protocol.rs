@@ -52,6 +52,197 @@ impl Protocol {
     /// # Errors
     /// Names the first setting that is out of range.
     pub fn check(&self) -> Result<(), ProtocolError> {
-        todo!("check")
+        self.check_interval()?;
+        require(self.min_sample_us >= 1, "min_sample_us", || {
+            "must be at least 1".into()
+        })?;
+        let fewest = self.fewest_samples();
+        require(self.min_samples >= fewest, "min_samples", || {
+            format!(
+                "must be at least {fewest} for a confidence of {}, got {}",
+                self.confidence, self.min_samples
+            )
+        })?;
+        let sampling_us = u64::from(self.min_samples).saturating_mul(self.min_sample_us);
+        let needed_ms = self
+            .max_warm_up_ms
+            .saturating_add(sampling_us.div_ceil(1_000));
+        require(self.budget_ms >= needed_ms, "budget_ms", || {
+            format!(
+                "must be at least {needed_ms}: `max_warm_up_ms` and `min_samples` of `min_sample_us`, got {}",
+                self.budget_ms
+            )
+        })
+    }
+
+    /// The settings as one line: equal protocols have equal keys, and different ones different keys.
+    pub fn key(&self) -> String {
+        let Self {
+            min_sample_us,
+            min_samples,
+            budget_ms,
+            max_warm_up_ms,
+            target_relative_width,
+            max_relative_width,
+            confidence,
+        } = self;
+        format!(
+            "min_sample_us={min_sample_us},min_samples={min_samples},budget_ms={budget_ms},\
+             max_warm_up_ms={max_warm_up_ms},target_relative_width={target_relative_width},\
+             max_relative_width={max_relative_width},confidence={confidence}"
+        )
+    }
+
+    fn check_interval(&self) -> Result<(), ProtocolError> {
+        // A resampling interval has no tails to speak of beyond 99 %.
+        require(
+            (0.5..=0.99).contains(&self.confidence),
+            "confidence",
+            || format!("must lie between 0.5 and 0.99, got {}", self.confidence),
+        )?;
+        let max = self.max_relative_width;
+        require(max > 0.0 && max < 1.0, "max_relative_width", || {
+            format!("must lie above 0 and below 1, got {max}")
+        })?;
+        let target = self.target_relative_width;
+        require(
+            target > 0.0 && target <= max,
+            "target_relative_width",
+            || {
+                format!(
+                    "must lie above 0 and up to `max_relative_width`, which is {max}, got {target}"
+                )
+            },
+        )
+    }
+
+    /// Of fewer samples, not even the least and the greatest hold the median between them with this confidence: all
+    /// lie on the same side of it with probability 2 / 2^n.
+    fn fewest_samples(&self) -> u32 {
+        (2.0 / (1.0 - self.confidence)).log2().ceil() as u32
+    }
+}
+
+fn require(
+    holds: bool,
+    key: &'static str,
+    reason: impl FnOnce() -> String,
+) -> Result<(), ProtocolError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ProtocolError {
+            key,
+            reason: reason(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(change: impl FnOnce(&mut Protocol)) -> String {
+        let mut protocol = Protocol::default();
+        change(&mut protocol);
+        protocol
+            .check()
+            .expect_err("the setting is out of range")
+            .to_string()
+    }
+
+    #[test]
+    fn default_protocol_passes_its_check() {
+        assert_eq!(Protocol::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn check_names_the_setting_that_is_out_of_range() {
+        assert_eq!(
+            fault(|p| p.min_sample_us = 0),
+            "measuring protocol: `min_sample_us` must be at least 1"
+        );
+        assert_eq!(
+            fault(|p| p.min_samples = 5),
+            "measuring protocol: `min_samples` must be at least 6 for a confidence of 0.95, got 5"
+        );
+        assert_eq!(
+            fault(|p| p.budget_ms = 514),
+            "measuring protocol: `budget_ms` must be at least 515: `max_warm_up_ms` and `min_samples` of \
+             `min_sample_us`, got 514"
+        );
+        assert_eq!(
+            fault(|p| p.confidence = 1.0),
+            "measuring protocol: `confidence` must lie between 0.5 and 0.99, got 1"
+        );
+        assert_eq!(
+            fault(|p| p.max_relative_width = f64::NAN),
+            "measuring protocol: `max_relative_width` must lie above 0 and below 1, got NaN"
+        );
+        assert_eq!(
+            fault(|p| p.target_relative_width = 0.2),
+            "measuring protocol: `target_relative_width` must lie above 0 and up to `max_relative_width`, which is \
+             0.1, got 0.2"
+        );
+    }
+
+    #[test]
+    fn more_confidence_asks_for_more_samples() {
+        let protocol = Protocol {
+            confidence: 0.99,
+            min_samples: 7,
+            ..Protocol::default()
+        };
+        assert!(protocol.check().is_err());
+        assert_eq!(
+            Protocol {
+                min_samples: 8,
+                ..protocol
+            }
+            .check(),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn protocol_survives_a_round_trip_as_json() {
+        let protocol = Protocol {
+            min_samples: 77,
+            confidence: 0.9,
+            ..Protocol::default()
+        };
+        let text = serde_json::to_string(&protocol).expect("a protocol is plain data");
+        assert_eq!(
+            serde_json::from_str::<Protocol>(&text).expect("it was just written"),
+            protocol
+        );
+    }
+
+    #[test]
+    fn absent_settings_take_their_default_and_unknown_ones_are_refused() {
+        let protocol: Protocol =
+            serde_json::from_str(r#"{"min_samples": 9}"#).expect("a known setting");
+        assert_eq!(
+            protocol,
+            Protocol {
+                min_samples: 9,
+                ..Protocol::default()
+            }
+        );
+        let error = serde_json::from_str::<Protocol>(r#"{"samples": 9}"#)
+            .expect_err("there is no such setting");
+        assert!(
+            error.to_string().contains("unknown field `samples`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn key_spells_out_every_setting() {
+        assert_eq!(
+            Protocol::default().key(),
+            "min_sample_us=500,min_samples=30,budget_ms=3000,max_warm_up_ms=500,target_relative_width=0.02,\
+             max_relative_width=0.1,confidence=0.95"
+        );
     }
 }

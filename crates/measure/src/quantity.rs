@@ -27,7 +27,11 @@ impl Latency {
     /// # Errors
     /// When the number is not finite or not positive.
     pub fn from_ms(ms: f64) -> Result<Self, QuantityError> {
-        if ms.is_finite() && ms > 0.0 { Ok(Self(ms)) } else { Err(QuantityError(ms)) }
+        if ms.is_finite() && ms > 0.0 {
+            Ok(Self(ms))
+        } else {
+            Err(QuantityError(ms))
+        }
     }
 
     /// A latency from a duration; one of zero counts as one nanosecond.
