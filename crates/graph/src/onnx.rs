@@ -1,5 +1,15 @@
 //! ONNX in and out: opset 17, the batch axis named `batch`.
 
+mod export;
+mod fold;
+mod import;
+mod patterns;
+mod proto;
+mod read;
+mod source;
+
+use prost::Message;
+
 use crate::{GraphError, Model};
 
 /// How a model is written.
@@ -31,13 +41,32 @@ pub enum OnnxError {
 }
 
 impl Model {
-    /// The model as an ONNX file.
-    pub fn to_onnx(&self, _options: ExportOptions) -> Vec<u8> {
-        todo!("export")
+    /// The model as an ONNX file: its live graph with the weights that this needs.
+    ///
+    /// The input is `input` with the axes `[batch, ...]`, the output is named after the node that yields it, and
+    /// parameters have the names they have in [`Graph::parameters`](crate::Graph::parameters). Where opset 17 has no
+    /// such operator, a few stand for it: `Silu` is `Sigmoid` and `Mul`; `Gelu` is written out with `Erf`; `Scale` is
+    /// `Mul` with a constant; `Linear` is `Gemm` for one axis a sample, otherwise `MatMul` and `Add`.
+    pub fn to_onnx(&self, options: ExportOptions) -> Vec<u8> {
+        let live = self.live();
+        let written = match options.fold_batch_norm {
+            true => fold::fold_batch_norm(&live),
+            false => live,
+        };
+        export::export(&written).encode_to_vec()
     }
 
     /// Reads what [`Model::to_onnx`] writes, and other files that keep to the same operators.
-    pub fn from_onnx(_bytes: &[u8]) -> Result<Self, OnnxError> {
-        todo!("import")
+    ///
+    /// What the export writes reads back with the same hash and weights, with one exception: the product of a value
+    /// and its own sigmoid, written with two nodes, reads back as the one operator `Silu`. The batch axis may have
+    /// a name or a length, which is dropped.
+    ///
+    /// # Errors
+    /// For any bytes that are not such a file; memory stays in proportion to the number of bytes.
+    pub fn from_onnx(bytes: &[u8]) -> Result<Self, OnnxError> {
+        let file = proto::ModelProto::decode(bytes)
+            .map_err(|error| OnnxError::Decode(error.to_string()))?;
+        import::import(&file, bytes.len())
     }
 }

@@ -12,7 +12,7 @@ pub struct Shape(Vec<usize>);
 const MAX_ELEMENTS: usize = 1 << 40;
 
 /// No value may have more axes: bounds the work that a hostile file can ask for.
-const MAX_AXES: usize = 8;
+pub(crate) const MAX_AXES: usize = 8;
 
 /// A shape, or the reason why there is none; [`Op::infer_shape`] adds the evidence.
 type Rule = Result<Vec<usize>, String>;

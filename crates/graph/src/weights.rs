@@ -219,6 +219,12 @@ impl Model {
         })
     }
 
+    /// The live graph with the weights that it has.
+    pub(crate) fn live(&self) -> Self {
+        Self::new(self.graph.live(), self.weights.clone())
+            .expect("the live graph's parameters are some of the graph's")
+    }
+
     /// The values of a parameter that the graph has.
     pub(crate) fn tensor(&self, name: &str) -> &Tensor {
         &self.weights.0[name]

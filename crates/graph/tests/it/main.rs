@@ -5,4 +5,5 @@ mod cost;
 mod hash;
 mod live;
 mod networks;
+mod onnx;
 mod weights;

@@ -182,3 +182,76 @@ pub fn mobilenet_v2() -> Graph {
     let output = sketch.chain(head, x);
     sketch.finish(output)
 }
+
+/// A small network in which every operator and every activation is used and alive.
+pub fn every_operator() -> Graph {
+    let (mut sketch, input) = Sketch::new(&[4, 8, 8]);
+    let mut biased = Convolution::same(6, 3, 1, 2);
+    biased.bias = true;
+    let convolutions = [
+        Op::Conv(biased),
+        BATCH_NORM,
+        RELU,
+        conv(4, 1, 1),
+        BATCH_NORM,
+    ];
+    let x = sketch.chain(convolutions, input);
+    let activations = [
+        Activation::Relu6,
+        Activation::Silu,
+        Activation::HardSigmoid,
+        Activation::HardSwish,
+        Activation::Gelu,
+        Activation::Tanh,
+    ];
+    let x = sketch.chain(activations.map(Op::Activation), x);
+    let residual = sketch.push(Op::Add, &[x, input]);
+    let x = sketch.chain([max_2x2(), average(3, 1, 1)], residual);
+
+    let gate = [
+        Op::GlobalAvgPool,
+        Op::Reshape { shape: vec![4] },
+        linear(4, true),
+        Op::Activation(Activation::Sigmoid),
+        Op::Reshape {
+            shape: vec![4, 1, 1],
+        },
+    ];
+    let gate = sketch.chain(gate, x);
+    let gated = sketch.push(Op::Mul, &[x, gate]);
+    let scaled = sketch.push(Op::Scale { factor: 0.3 }, &[gated]);
+    let nothing = zeros(&mut sketch, &[2, 4, 4]);
+    let joined = sketch.push(Op::Concat { axis: 0 }, &[scaled, nothing]);
+
+    let tokens = [
+        Op::Reshape { shape: vec![6, 16] },
+        Op::Transpose { perm: vec![1, 0] },
+        Op::LayerNorm { epsilon: 1e-5 },
+    ];
+    let tokens = sketch.chain(tokens, joined);
+    let queries = sketch.push(linear(5, true), &[tokens]);
+    let keys = [linear(5, false), Op::Transpose { perm: vec![1, 0] }];
+    let keys = sketch.chain(keys, tokens);
+    let scores = sketch.push(Op::MatMul, &[queries, keys]);
+    let head = [
+        Op::Softmax { axis: 1 },
+        Op::Reshape { shape: vec![256] },
+        linear(3, false),
+        BATCH_NORM,
+        Op::Softmax { axis: 0 },
+    ];
+    let output = sketch.chain(head, scores);
+    sketch.finish(output)
+}
+
+fn linear(out_features: usize, bias: bool) -> Op {
+    Op::Linear { out_features, bias }
+}
+
+fn max_2x2() -> Op {
+    Op::MaxPool(Pool {
+        kernel: [2; 2],
+        stride: [2; 2],
+        padding: [0; 2],
+    })
+}

@@ -3,7 +3,7 @@
 use bespoke_graph::{Graph, GraphError, Model, Op, Tensor, Weights};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::networks::{BATCH_NORM, Sketch, conv, small};
+use crate::networks::{BATCH_NORM, Sketch, conv};
 
 fn small() -> Graph {
     let (mut sketch, input) = Sketch::new(&[3, 8, 8]);
