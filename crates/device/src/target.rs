@@ -76,6 +76,27 @@ pub enum TargetError {
 
 // === impl TargetSpec ===
 
+impl TargetSpec {
+    /// A target of these parts.
+    ///
+    /// # Errors
+    /// Names the first part that no target can have.
+    pub fn new(
+        runtime: impl Into<String>,
+        batch: u32,
+        threads: u32,
+        precision: Precision,
+    ) -> Result<Self, TargetError> {
+        let target = Self {
+            runtime: runtime.into(),
+            batch,
+            threads,
+            precision,
+        };
+        target.to_string().parse()
+    }
+}
+
 impl fmt::Display for TargetSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -211,6 +232,7 @@ mod tests {
             precision: Precision::F32,
         };
         assert_eq!(target, parts);
+        assert_eq!(TargetSpec::new("flex", 8, 2, Precision::F32), Ok(parts));
     }
 
     #[test]
