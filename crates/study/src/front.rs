@@ -31,15 +31,23 @@ pub struct FrontEntry {
 impl Front {
     /// The front of a study's trials.
     pub fn of(trials: &[Trial]) -> Self {
-        let complete: Vec<(&Trial, &Accuracy)> =
-            trials.iter().filter_map(|trial| Some((trial, trial.accuracy()?))).collect();
-        let points: Vec<Vec<f64>> =
-            complete.iter().map(|(trial, accuracy)| objectives(trial, accuracy)).collect();
+        let complete: Vec<(&Trial, &Accuracy)> = trials
+            .iter()
+            .filter_map(|trial| Some((trial, trial.accuracy()?)))
+            .collect();
+        let points: Vec<Vec<f64>> = complete
+            .iter()
+            .map(|(trial, accuracy)| objectives(trial, accuracy))
+            .collect();
         let mut entries: Vec<FrontEntry> = pareto_front(&points)
             .into_iter()
             .map(|index| FrontEntry::of(complete[index].0, complete[index].1))
             .collect();
-        entries.sort_by(|a, b| a.first_ms().total_cmp(&b.first_ms()).then(a.trial.cmp(&b.trial)));
+        entries.sort_by(|a, b| {
+            a.first_ms()
+                .total_cmp(&b.first_ms())
+                .then(a.trial.cmp(&b.trial))
+        });
         Self(entries)
     }
 
@@ -56,8 +64,13 @@ impl Front {
 
 /// What is minimised: the error in per cent, then the median latency on each target.
 pub(crate) fn objectives(trial: &Trial, accuracy: &Accuracy) -> Vec<f64> {
-    let latencies = trial.latencies().iter().map(|estimate| estimate.median_ms.ms());
-    std::iter::once(100.0 - accuracy.percent).chain(latencies).collect()
+    let latencies = trial
+        .latencies()
+        .iter()
+        .map(|estimate| estimate.median_ms.ms());
+    std::iter::once(100.0 - accuracy.percent)
+        .chain(latencies)
+        .collect()
 }
 
 // === impl FrontEntry ===
@@ -74,6 +87,8 @@ impl FrontEntry {
     }
 
     fn first_ms(&self) -> f64 {
-        self.latencies.first().map_or(0.0, |estimate| estimate.median_ms.ms())
+        self.latencies
+            .first()
+            .map_or(0.0, |estimate| estimate.median_ms.ms())
     }
 }

@@ -66,9 +66,22 @@ mod tests {
 
     #[test]
     fn names_that_could_leave_their_folder_are_refused() {
-        for bad in ["", ".", "..", "../x", "a/b", "a b", "-a", "é", &"a".repeat(64)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a b",
+            "-a",
+            "é",
+            &"a".repeat(64),
+        ] {
             assert!(bad.parse::<StudyName>().is_err(), "{bad}");
         }
-        assert_eq!("pi-4_v1.2".parse::<StudyName>().map(String::from), Ok("pi-4_v1.2".to_owned()));
+        assert_eq!(
+            "pi-4_v1.2".parse::<StudyName>().map(String::from),
+            Ok("pi-4_v1.2".to_owned())
+        );
     }
 }

@@ -178,9 +178,15 @@ impl StudySpec {
         let raw: RawSpec = toml::from_str(&source.text)
             .map_err(|error| source.error(error.span(), one_line(error.message())))?;
         let name = raw.name.get_ref().parse();
-        let strategy = raw.strategy.map(|s| source.checked("strategy", s, StrategyConfig::check));
-        let recipe = raw.training.map(|r| source.checked("training", r, Recipe::check));
-        let protocol = raw.protocol.map(|p| source.checked("protocol", p, Protocol::check));
+        let strategy = raw
+            .strategy
+            .map(|s| source.checked("strategy", s, StrategyConfig::check));
+        let recipe = raw
+            .training
+            .map(|r| source.checked("training", r, Recipe::check));
+        let protocol = raw
+            .protocol
+            .map(|p| source.checked("protocol", p, Protocol::check));
         Ok(Self {
             name: name.map_err(|e| source.error(Some(raw.name.span()), format!("`name`: {e}")))?,
             space: raw.space,
@@ -216,27 +222,43 @@ impl StudySpec {
     /// Why a network of these latencies, one for each target, cannot be accepted, with the relative excess. A network
     /// keeps a bound when the upper end of its interval does.
     pub fn latency_violation(&self, latencies: &[Estimate]) -> Option<(String, f64)> {
-        joined(self.targets.iter().zip(latencies).filter_map(|(bound, got)| {
-            let most = bound.max_latency.filter(|most| got.high_ms > *most)?;
-            let excess = (got.high_ms.ms() - most.ms()) / most.ms();
-            let target = &bound.target;
-            let reason = format!("up to {} on {target}, the bound is {most}", got.high_ms);
-            Some((reason, excess))
-        }))
+        joined(
+            self.targets
+                .iter()
+                .zip(latencies)
+                .filter_map(|(bound, got)| {
+                    let most = bound.max_latency.filter(|most| got.high_ms > *most)?;
+                    let excess = (got.high_ms.ms() - most.ms()) / most.ms();
+                    let target = &bound.target;
+                    let reason = format!("up to {} on {target}, the bound is {most}", got.high_ms);
+                    Some((reason, excess))
+                }),
+        )
     }
 
     /// Whether a study may go on under this specification that was started under another: only the budget's trials
     /// and minutes may differ.
     pub fn continues(&self, earlier: &Self) -> bool {
-        let Budget { trials, minutes, .. } = self.budget;
-        let budget = Budget { trials, minutes, ..earlier.budget.clone() };
-        *self == Self { budget, ..earlier.clone() }
+        let Budget {
+            trials, minutes, ..
+        } = self.budget;
+        let budget = Budget {
+            trials,
+            minutes,
+            ..earlier.budget.clone()
+        };
+        *self
+            == Self {
+                budget,
+                ..earlier.clone()
+            }
     }
 }
 
 /// All reasons joined, with the sum of the excesses, if there are any.
 fn joined(violations: impl Iterator<Item = (String, f64)>) -> Option<(String, f64)> {
-    violations.reduce(|(reasons, sum), (reason, excess)| (format!("{reasons}; {reason}"), sum + excess))
+    violations
+        .reduce(|(reasons, sum), (reason, excess)| (format!("{reasons}; {reason}"), sum + excess))
 }
 
 /// An error message without line breaks.
@@ -250,9 +272,17 @@ impl Source {
     fn error(&self, span: Option<std::ops::Range<usize>>, reason: String) -> SpecError {
         let line = span.map(|span| {
             let end = span.start.min(self.text.len());
-            self.text.as_bytes()[..end].iter().filter(|b| **b == b'\n').count() + 1
+            self.text.as_bytes()[..end]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count()
+                + 1
         });
-        SpecError { file: self.file.clone(), line, reason }
+        SpecError {
+            file: self.file.clone(),
+            line,
+            reason,
+        }
     }
 
     fn checked<T, E: std::fmt::Display>(
@@ -270,7 +300,8 @@ impl Source {
         let mut targets: Vec<TargetBound> = Vec::new();
         for spanned in raw {
             let span = spanned.span();
-            let fail = |reason: String| self.error(Some(span.clone()), format!("[[targets]]: {reason}"));
+            let fail =
+                |reason: String| self.error(Some(span.clone()), format!("[[targets]]: {reason}"));
             let bound = spanned.into_inner().resolve().map_err(fail)?;
             if targets.iter().any(|other| other.target == bound.target) {
                 return Err(fail(format!("the target {} stands twice", bound.target)));
@@ -278,7 +309,10 @@ impl Source {
             targets.push(bound);
         }
         if targets.is_empty() {
-            return Err(self.error(None, "`targets`: a study needs at least one [[targets]]".to_owned()));
+            return Err(self.error(
+                None,
+                "`targets`: a study needs at least one [[targets]]".to_owned(),
+            ));
         }
         Ok(targets)
     }
@@ -288,11 +322,21 @@ impl Source {
 
 impl RawTarget {
     fn resolve(self) -> Result<TargetBound, String> {
-        let Self { runtime, batch, threads, precision, max_latency_ms } = self;
-        let target = TargetSpec::new(runtime, batch, threads, precision).map_err(|e| e.to_string())?;
+        let Self {
+            runtime,
+            batch,
+            threads,
+            precision,
+            max_latency_ms,
+        } = self;
+        let target =
+            TargetSpec::new(runtime, batch, threads, precision).map_err(|e| e.to_string())?;
         let max_latency = max_latency_ms.map(Latency::from_ms).transpose();
         let max_latency = max_latency.map_err(|e| format!("`max_latency_ms`: {e}"))?;
-        Ok(TargetBound { target, max_latency })
+        Ok(TargetBound {
+            target,
+            max_latency,
+        })
     }
 }
 
@@ -313,10 +357,13 @@ impl Data {
 impl Budget {
     fn check(&self) -> Result<(), String> {
         match self.minutes {
-            Some(minutes) if !(minutes > 0.0 && minutes.is_finite()) => {
-                Err(format!("`minutes` must be a positive number, got {minutes}"))
-            }
+            Some(minutes) if !(minutes > 0.0 && minutes.is_finite()) => Err(format!(
+                "`minutes` must be a positive number, got {minutes}"
+            )),
             _ => Ok(()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

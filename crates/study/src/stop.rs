@@ -29,5 +29,72 @@ pub fn is_hopeless(latencies: &[Estimate], curve: &[f64], earlier: &[Trial]) -> 
 
 /// Whether every latency is at most its counterpart.
 fn no_slower(these: &[Estimate], those: &[Estimate]) -> bool {
-    these.len() == those.len() && these.iter().zip(those).all(|(a, b)| a.median_ms <= b.median_ms)
+    these.len() == those.len()
+        && these
+            .iter()
+            .zip(those)
+            .all(|(a, b)| a.median_ms <= b.median_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_graph::{Cost, Graph};
+    use bespoke_measure::Latency;
+
+    use super::*;
+    use crate::{Accuracy, TrialId};
+
+    fn at(ms: f64) -> Vec<Estimate> {
+        let ms = Latency::from_ms(ms).expect("positive");
+        vec![Estimate {
+            median_ms: ms,
+            low_ms: ms,
+            high_ms: ms,
+        }]
+    }
+
+    fn trained(ms: f64, curve: &[f64]) -> Trial {
+        let (builder, input) = Graph::builder(&[1]);
+        let graph = builder.finish(input).expect("the input is a graph");
+        let cost = Cost {
+            parameters: 0,
+            macs: 0,
+            flops: 0,
+            bytes_moved: 0,
+            peak_activation_bytes: 0,
+        };
+        let mut trial = Trial::proposed(TrialId(0), String::new(), graph.hash(), cost);
+        trial.measured(at(ms)).expect("it was proposed");
+        let percent = curve.last().copied().expect("a curve");
+        let accuracy = Accuracy {
+            percent,
+            images: 1,
+            curve: curve.to_vec(),
+        };
+        trial.complete(accuracy).expect("it was measured");
+        trial
+    }
+
+    #[test]
+    fn a_slow_and_poor_candidate_is_given_up() {
+        let earlier = [
+            trained(1.0, &[50.0, 80.0, 90.0]),
+            trained(1.5, &[40.0, 70.0, 95.0]),
+        ];
+        assert!(is_hopeless(&at(2.0), &[30.0, 60.0], &earlier));
+        assert!(
+            !is_hopeless(&at(2.0), &[30.0], &earlier),
+            "one epoch says too little"
+        );
+        assert!(
+            !is_hopeless(&at(2.0), &[30.0, 75.0], &earlier),
+            "only one was ahead"
+        );
+    }
+
+    #[test]
+    fn the_fastest_candidate_is_never_given_up() {
+        let earlier = [trained(1.0, &[50.0, 80.0]), trained(1.5, &[40.0, 70.0])];
+        assert!(!is_hopeless(&at(0.9), &[1.0, 1.0], &earlier));
+    }
 }

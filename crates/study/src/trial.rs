@@ -91,7 +91,31 @@ impl Trial {
     /// A new trial.
     pub fn proposed(id: TrialId, architecture: String, graph: GraphHash, cost: Cost) -> Self {
         let state = TrialState::Proposed;
-        Self { id, architecture, graph, cost, state }
+        Self {
+            id,
+            architecture,
+            graph,
+            cost,
+            state,
+        }
+    }
+
+    /// A trial as it was: for stores and wires, which give back what they were given. Whoever runs a study takes a
+    /// trial from state to state by the methods below.
+    pub fn restore(
+        id: TrialId,
+        architecture: String,
+        graph: GraphHash,
+        cost: Cost,
+        state: TrialState,
+    ) -> Self {
+        Self {
+            id,
+            architecture,
+            graph,
+            cost,
+            state,
+        }
     }
 
     /// Its number.
@@ -121,7 +145,10 @@ impl Trial {
 
     /// Whether nothing more will happen to it.
     pub fn is_finished(&self) -> bool {
-        !matches!(self.state, TrialState::Proposed | TrialState::Measured { .. })
+        !matches!(
+            self.state,
+            TrialState::Proposed | TrialState::Measured { .. }
+        )
     }
 
     /// Latencies measured so far: one for each target, or none.
@@ -167,9 +194,11 @@ impl Trial {
         (reason, violation): (String, f64),
     ) -> Result<(), TransitionError> {
         match self.state {
-            TrialState::Proposed => {
-                self.enter(TrialState::Infeasible { latencies, reason, violation })
-            }
+            TrialState::Proposed => self.enter(TrialState::Infeasible {
+                latencies,
+                reason,
+                violation,
+            }),
             _ => Err(self.refuse("infeasible")),
         }
     }
@@ -177,7 +206,10 @@ impl Trial {
     /// Training has come to its end.
     pub fn complete(&mut self, accuracy: Accuracy) -> Result<(), TransitionError> {
         let latencies = self.trained("complete")?;
-        self.enter(TrialState::Complete { latencies, accuracy })
+        self.enter(TrialState::Complete {
+            latencies,
+            accuracy,
+        })
     }
 
     /// Training was given up.
@@ -208,7 +240,11 @@ impl Trial {
     }
 
     fn refuse(&self, to: &'static str) -> TransitionError {
-        TransitionError { trial: self.id, from: self.state.word(), to }
+        TransitionError {
+            trial: self.id,
+            from: self.state.word(),
+            to,
+        }
     }
 }
 
@@ -241,5 +277,60 @@ impl FromStr for TrialId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_graph::Graph;
+
+    use super::*;
+
+    fn proposed() -> Trial {
+        let (builder, input) = Graph::builder(&[1]);
+        let graph = builder.finish(input).expect("the input is a graph");
+        Trial::proposed(TrialId(7), "a".to_owned(), graph.hash(), graph.cost())
+    }
+
+    #[test]
+    fn a_trial_is_measured_before_it_is_trained() {
+        let mut trial = proposed();
+        let accuracy = Accuracy {
+            percent: 99.0,
+            images: 10,
+            curve: vec![99.0],
+        };
+        let error = trial
+            .complete(accuracy.clone())
+            .expect_err("nothing was measured");
+        assert_eq!(
+            error.to_string(),
+            "trial 7 is proposed and cannot become complete"
+        );
+        trial.measured(Vec::new()).expect("it was proposed");
+        trial.complete(accuracy).expect("it was measured");
+        assert!(trial.is_finished());
+    }
+
+    #[test]
+    fn a_finished_trial_stays_as_it_is() {
+        let mut trial = proposed();
+        trial.fail("it crashed".to_owned()).expect("it was open");
+        assert!(trial.fail("again".to_owned()).is_err());
+        assert!(trial.measured(Vec::new()).is_err());
+        assert!(trial.infeasible(Vec::new(), (String::new(), 1.0)).is_err());
+    }
+
+    #[test]
+    fn a_trial_survives_being_written_and_read() {
+        let mut trial = proposed();
+        trial
+            .infeasible(Vec::new(), ("too large".to_owned(), 0.5))
+            .expect("it was proposed");
+        let text = serde_json::to_string(&trial).expect("it is plain data");
+        assert_eq!(
+            serde_json::from_str::<Trial>(&text).expect("it was just written"),
+            trial
+        );
     }
 }

@@ -1,0 +1,355 @@
+//! The command line as it is typed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use bespoke_recipe::DataSetName;
+use bespoke_study::{StudyName, TrialId};
+use clap::{Args, Parser, Subcommand};
+
+/// Neural networks made to measure: searches a space of networks for those that nobody beats on your hardware.
+#[derive(Debug, Parser)]
+#[command(name = "bespoke", version, propagate_version = true)]
+pub struct Arguments {
+    /// Folder for measurements, studies and what they find.
+    #[arg(
+        long,
+        global = true,
+        default_value = "bespoke-data",
+        value_name = "FOLDER"
+    )]
+    pub data_dir: PathBuf,
+    /// Say on stderr what is going on.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One file in `command` for each.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a study on this machine: coordinator and agent in one program.
+    #[command(
+        after_help = "Example:\n  bespoke search examples/quickstart.toml\n\nStopped or killed, the same command goes on where it was."
+    )]
+    Search(Search),
+    /// Run the coordinator that agents and clients connect to.
+    #[command(
+        after_help = "Example:\n  bespoke serve --listen 0.0.0.0:7117\n  grpcurl -plaintext localhost:7117 list"
+    )]
+    Serve(Serve),
+    /// Run a device agent: measures networks for a coordinator.
+    #[command(
+        after_help = "Example:\n  bespoke agent --coordinator http://farm.local:7117 --name pi-4"
+    )]
+    Agent(Agent),
+    /// Measure the latency of an ONNX file or of an architecture.
+    #[command(
+        after_help = "Examples:\n  bespoke measure network.onnx --threads 2\n  bespoke measure --space mobile_small --architecture \"$(bespoke space sample mobile_small)\" --json"
+    )]
+    Measure(Measure),
+    /// Look into a search space.
+    #[command(subcommand)]
+    Space(Space),
+    /// Look into a network.
+    #[command(subcommand)]
+    Graph(Graph),
+    /// Write a network as an ONNX file.
+    #[command(
+        after_help = "Examples:\n  bespoke export quickstart --trial 12 --out network.onnx\n  bespoke export --space fbnet --architecture \"$(bespoke space sample fbnet)\" --out random.onnx"
+    )]
+    Export(Export),
+    /// List, show, cancel or remove studies.
+    #[command(
+        after_help = "Examples:\n  bespoke studies list\n  bespoke studies show quickstart --json"
+    )]
+    #[command(subcommand)]
+    Studies(Studies),
+    /// Print a study's front: the networks that no other beats.
+    #[command(after_help = "Example:\n  bespoke front quickstart --json")]
+    Front(Front),
+    /// Data sets to train on.
+    #[command(subcommand)]
+    Data(Data),
+    /// Measures one network given on stdin; agents run this as a child process.
+    #[command(hide = true)]
+    MeasureWorker,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The study file.
+    pub study: PathBuf,
+    /// Forget an earlier study of this name and begin anew. Measurements are kept.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Print the front as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Networks trained side by side; default: one for each core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub trainers: Option<u16>,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address and port to listen on.
+    #[arg(long, default_value = "127.0.0.1:7117", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+    /// Networks trained side by side; default: one for each core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub trainers: Option<u16>,
+}
+
+/// Arguments of `agent`.
+#[derive(Debug, Args)]
+pub struct Agent {
+    /// URL of the coordinator.
+    #[arg(long, value_name = "URL")]
+    pub coordinator: String,
+    /// Name of this agent, unique on the coordinator; default: the host's name.
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What a child process that measures may use.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// Most memory for measuring one network, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().memory_limit)]
+    pub memory_limit: u64,
+    /// Most time for measuring one network, compiling included, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().time_limit)]
+    pub time_limit: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_limit: 4096,
+            time_limit: 120,
+        }
+    }
+}
+
+/// Arguments of `measure`.
+#[derive(Debug, Args)]
+pub struct Measure {
+    /// An ONNX file.
+    #[arg(required_unless_present = "space", conflicts_with_all = ["space", "architecture"])]
+    pub onnx: Option<PathBuf>,
+    #[command(flatten)]
+    pub network: Network,
+    /// What compiles and runs the network.
+    #[arg(long, default_value = "tract")]
+    pub runtime: String,
+    /// Samples in one forward pass.
+    #[arg(long, default_value_t = 1)]
+    pub batch: u32,
+    /// Threads that the runtime may use.
+    #[arg(long, default_value_t = 1)]
+    pub threads: u32,
+    /// Measure through a coordinator instead of on this machine.
+    #[arg(long, value_name = "URL")]
+    pub coordinator: Option<String>,
+    /// Print the whole record as JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// A network of a space.
+#[derive(Debug, Args)]
+pub struct Network {
+    /// A shipped space's name or a space file.
+    #[arg(long, requires = "architecture")]
+    pub space: Option<String>,
+    /// Canonical string of an architecture.
+    #[arg(long, requires = "space")]
+    pub architecture: Option<String>,
+}
+
+/// Arguments of `space`.
+#[derive(Debug, Subcommand)]
+pub enum Space {
+    /// List the shipped spaces.
+    #[command(after_help = "Example:\n  bespoke space list")]
+    List {
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a space: its source, size and decisions.
+    #[command(after_help = "Example:\n  bespoke space show search_spaces/nasbench201.toml --json")]
+    Show {
+        /// A shipped space's name or a space file.
+        space: String,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Draw architectures uniformly.
+    #[command(after_help = "Example:\n  bespoke space sample fbnet --count 10 --seed 7")]
+    Sample {
+        /// A shipped space's name or a space file.
+        space: String,
+        /// How many.
+        #[arg(long, short = 'n', default_value_t = 1)]
+        count: u32,
+        /// Seed of the draw.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a space file.
+    #[command(after_help = "Example:\n  bespoke space validate my_space.toml")]
+    Validate {
+        /// A shipped space's name or a space file.
+        space: String,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Subcommand)]
+pub enum Graph {
+    /// Count what a network costs.
+    #[command(
+        after_help = "Examples:\n  bespoke graph cost network.onnx\n  bespoke graph cost --space search_spaces/fbnet.toml --architecture \"$(bespoke space sample fbnet)\" --json"
+    )]
+    Cost {
+        /// An ONNX file.
+        #[arg(required_unless_present = "space", conflicts_with_all = ["space", "architecture"])]
+        onnx: Option<PathBuf>,
+        #[command(flatten)]
+        network: Network,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// A study, to write a trained network of its front.
+    #[arg(required_unless_present = "space", conflicts_with_all = ["space", "architecture"], requires = "trial")]
+    pub study: Option<StudyName>,
+    /// Number of the trial.
+    #[arg(long, requires = "study")]
+    pub trial: Option<TrialId>,
+    #[command(flatten)]
+    pub network: Network,
+    /// Seed of the random weights of an architecture that no study has trained.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Keep batch normalisations as they are instead of folding them into convolutions.
+    #[arg(long, conflicts_with = "study")]
+    pub keep_batch_norm: bool,
+    /// Where to write it.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Read from a coordinator instead of the data folder.
+    #[arg(long, value_name = "URL")]
+    pub coordinator: Option<String>,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `studies`.
+#[derive(Debug, Subcommand)]
+pub enum Studies {
+    /// List all studies.
+    List(StudiesSource),
+    /// Show a study and its trials.
+    Show {
+        /// The study.
+        name: StudyName,
+        #[command(flatten)]
+        source: StudiesSource,
+    },
+    /// Stop a study that runs on a coordinator.
+    Cancel {
+        /// The study.
+        name: StudyName,
+        /// URL of the coordinator.
+        #[arg(long, value_name = "URL")]
+        coordinator: String,
+    },
+    /// Start a study on a coordinator and return at once.
+    Submit {
+        /// The study file.
+        study: PathBuf,
+        /// URL of the coordinator.
+        #[arg(long, value_name = "URL")]
+        coordinator: String,
+    },
+    /// Watch a study on a coordinator until it ends.
+    Watch {
+        /// The study.
+        name: StudyName,
+        /// URL of the coordinator.
+        #[arg(long, value_name = "URL")]
+        coordinator: String,
+    },
+    /// Remove a study, its trials and its folder from the data folder. Measurements are kept.
+    Remove {
+        /// The study.
+        name: StudyName,
+    },
+}
+
+/// Where studies are read from.
+#[derive(Debug, Args)]
+pub struct StudiesSource {
+    /// Read from a coordinator instead of the data folder.
+    #[arg(long, value_name = "URL")]
+    pub coordinator: Option<String>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `front`.
+#[derive(Debug, Args)]
+pub struct Front {
+    /// The study.
+    pub study: StudyName,
+    #[command(flatten)]
+    pub source: StudiesSource,
+}
+
+/// Arguments of `data`.
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// List the data sets.
+    #[command(after_help = "Example:\n  bespoke data list")]
+    List {
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a data set and check it.
+    #[command(after_help = "Example:\n  bespoke data fetch mnist --folder data/mnist")]
+    Fetch {
+        /// Which data set.
+        set: DataSetName,
+        /// Where to put its files.
+        #[arg(long)]
+        folder: PathBuf,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,46 @@
+//! The commands, one file each: `run` takes the arguments as typed, does the work and says how it ended.
+
+pub mod agent;
+pub mod data;
+pub mod export;
+pub mod front;
+pub mod graph;
+pub mod measure;
+pub mod search;
+pub mod serve;
+pub mod space;
+pub mod studies;
+
+use std::io::Write;
+
+use anyhow::Context;
+
+/// Prints data to stdout.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// Prints a JSON value to stdout, indented.
+fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// What runs the asynchronous parts.
+fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+/// Ends when the user presses Ctrl-C or the system asks the program to stop.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be handled");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,97 @@
+//! `bespoke measure`: the latency of one network.
+
+use std::process::ExitCode;
+
+use bespoke_agent::measure_local;
+use bespoke_client::FleetClient;
+use bespoke_device::{Precision, TargetSpec};
+use bespoke_graph::ExportOptions;
+use bespoke_measure::{Measurement, Protocol, Verdict, median};
+use serde_json::json;
+
+use super::{print, print_json, tokio_runtime};
+use crate::{arguments::Measure, local, sources};
+
+/// Measures and prints; the exit status tells whether the measurement is valid.
+pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
+    let target = TargetSpec::new(
+        arguments.runtime.clone(),
+        arguments.batch,
+        arguments.threads,
+        Precision::F32,
+    )?;
+    let onnx = match &arguments.onnx {
+        Some(path) => sources::bytes(path)?,
+        None => sources::model(None, &arguments.network, 0)?.to_onnx(ExportOptions {
+            fold_batch_norm: true,
+        }),
+    };
+    let measurement = tokio_runtime()?.block_on(measure(arguments, &target, onnx))?;
+    if arguments.json {
+        print_record(&target, &measurement)?
+    } else {
+        print_line(&target, &measurement)?
+    }
+    match &measurement.verdict {
+        Verdict::Valid { .. } => Ok(ExitCode::SUCCESS),
+        verdict => anyhow::bail!("no latency: {verdict}"),
+    }
+}
+
+async fn measure(
+    arguments: &Measure,
+    target: &TargetSpec,
+    onnx: Vec<u8>,
+) -> anyhow::Result<Measurement> {
+    let protocol = Protocol::default();
+    if let Some(url) = &arguments.coordinator {
+        return Ok(FleetClient::connect(url)
+            .await?
+            .measure(onnx, target, &protocol)
+            .await?);
+    }
+    Ok(measure_local(
+        &local::worker()?,
+        target,
+        &onnx,
+        &protocol,
+        &arguments.limits.resolve(),
+    )
+    .await?)
+}
+
+fn print_record(target: &TargetSpec, measurement: &Measurement) -> anyhow::Result<()> {
+    let estimate = measurement.verdict.estimate();
+    print_json(&json!({
+        "target": target.to_string(),
+        "verdict": measurement.verdict.word(),
+        "reason": measurement.verdict.reason(),
+        "median_ms": estimate.map(|estimate| estimate.median_ms),
+        "interval_ms": estimate.map(|estimate| [estimate.low_ms, estimate.high_ms]),
+        "samples": measurement.samples_ms,
+        "compile_ms": measurement.compile_ms,
+        "first_run_ms": measurement.first_run_ms,
+        "protocol": measurement.protocol,
+        "environment": measurement.environment.facts,
+    }))
+}
+
+fn print_line(target: &TargetSpec, measurement: &Measurement) -> anyhow::Result<()> {
+    let samples = &measurement.samples_ms;
+    match measurement.verdict.estimate() {
+        Some(estimate) => print(&format!(
+            "{target}: {} ({} … {}), {} samples, compiled in {:.0} ms\n",
+            estimate.median_ms,
+            estimate.low_ms,
+            estimate.high_ms,
+            samples.len(),
+            measurement.compile_ms.unwrap_or(f64::NAN),
+        )),
+        None if samples.is_empty() => Ok(()),
+        None => print(&format!(
+            "{target}: {} samples around {:.4} ms, not a latency\n",
+            samples.len(),
+            median(samples)
+        )),
+    }
+}

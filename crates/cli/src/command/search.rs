@@ -1,0 +1,119 @@
+//! `bespoke search`: a whole farm in one program. Coordinator and agent are the ones that `serve` and `agent` run,
+//! and they talk over loopback.
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use bespoke_agent::{Agent, AgentConfig};
+use bespoke_client::StudyClient;
+use bespoke_coordinator::{Config, Coordinator};
+use bespoke_study::{StudyState, Submission};
+use futures::StreamExt;
+use tokio::{net::TcpListener, sync::RwLock};
+
+use super::{interrupted, print, print_json, tokio_runtime};
+use crate::{
+    arguments::{Limits, Search},
+    local,
+    progress::Progress,
+    report::{self, Report},
+    sources,
+};
+
+/// Runs the study and prints its front.
+pub fn run(arguments: &Search, data_dir: &Path) -> anyhow::Result<ExitCode> {
+    let submission = sources::submission(&arguments.study)?;
+    let report = tokio_runtime()?.block_on(search(arguments, data_dir, &submission))?;
+    let Some(report) = report else {
+        return Ok(ExitCode::from(130));
+    };
+    let folder = report::study_folder(data_dir, &report.spec.name);
+    report::write_folder(&report, &folder)?;
+    show(arguments, &report, &folder)
+}
+
+/// The finished study, or nothing if the user interrupted it.
+async fn search(
+    arguments: &Search,
+    data_dir: &Path,
+    submission: &Submission,
+) -> anyhow::Result<Option<Report>> {
+    let quiet = Arc::new(RwLock::new(()));
+    let store = local::open_store(data_dir)?;
+    if arguments.fresh {
+        let name = submission.spec()?.name;
+        store.remove_study(&name)?;
+        report::remove_folder(data_dir, &name)?;
+    }
+    let config = Config {
+        trainers: local::trainers(arguments.trainers),
+        quiet: Arc::clone(&quiet),
+        ..Config::new(data_dir)
+    };
+    let coordinator = Coordinator::open(config, store)?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("cannot listen on the loopback address")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let agent = Agent::new(AgentConfig {
+        name: local::host_name(),
+        coordinator: url.clone(),
+        worker: local::worker()?,
+        quiet: Some(quiet),
+        limits: Limits::default().resolve(),
+    })?;
+    tokio::select! {
+        served = coordinator.serve(listener, std::future::pending()) => {
+            served?;
+            anyhow::bail!("the coordinator has stopped");
+        }
+        worked = agent.run(std::future::pending()) => {
+            worked?;
+            anyhow::bail!("the agent has stopped");
+        }
+        report = follow(&url, submission) => report.map(Some),
+        () = interrupted() => {
+            eprintln!("interrupted: nothing is lost, the same command goes on from here");
+            Ok(None)
+        }
+    }
+}
+
+/// Hands the study in and follows it to its end.
+async fn follow(url: &str, submission: &Submission) -> anyhow::Result<Report> {
+    let mut client = StudyClient::connect(url).await?;
+    let study = client.create(submission).await?;
+    let spec = study.spec()?;
+    let mut progress = Progress::new(spec.clone(), study.elapsed);
+    let mut events = client.watch(&spec.name).await?;
+    while let Some(event) = events.next().await {
+        progress.show(event?);
+    }
+    progress.finish();
+    local::remote_report(&mut client, &spec.name).await
+}
+
+fn show(arguments: &Search, report: &Report, folder: &Path) -> anyhow::Result<ExitCode> {
+    if let StudyState::Failed { reason } = &report.study.state {
+        anyhow::bail!("study `{}` cannot go on: {reason}", report.spec.name);
+    }
+    if arguments.json {
+        print_json(&report::front_json(report, |trial| {
+            report::onnx_path(folder, trial).display().to_string()
+        }))?;
+    } else {
+        print(&report::front_table(report))?;
+    }
+    if report.front.entries().is_empty() {
+        anyhow::bail!(report.why_empty());
+    }
+    if !arguments.json {
+        print(&format!(
+            "\nstudy `{}` {}; see {}\n",
+            report.spec.name,
+            report.study.state,
+            folder.join("front.html").display()
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

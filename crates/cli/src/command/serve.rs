@@ -1,0 +1,31 @@
+//! `bespoke serve`: the coordinator.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context;
+use bespoke_coordinator::{Config, Coordinator};
+use tokio::net::TcpListener;
+
+use super::{interrupted, tokio_runtime};
+use crate::{arguments::Serve, local};
+
+/// Serves until it is asked to stop.
+pub fn run(arguments: &Serve, data_dir: &Path) -> anyhow::Result<ExitCode> {
+    tokio_runtime()?.block_on(async {
+        let listen = arguments.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on {listen}; pass a free address with --listen")
+        })?;
+        let config = Config {
+            trainers: local::trainers(arguments.trainers),
+            ..Config::new(data_dir)
+        };
+        let coordinator = Coordinator::open(config, local::open_store(data_dir)?)?;
+        eprintln!(
+            "bespoke coordinator listens on http://{}",
+            listener.local_addr()?
+        );
+        coordinator.serve(listener, interrupted()).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,114 @@
+//! What a study leaves behind for people to read: a table, a page with a picture, and files for scripts.
+
+mod chart;
+mod files;
+mod json;
+mod page;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use bespoke_study::{Front, Study, StudyName, StudySpec, Trial, TrialId};
+
+pub use files::{write_folder, write_whole};
+pub use json::{cost_json, extend, front_json, study_json, trials_json};
+pub use table::{cost_rows, front_table, grid};
+
+/// A study with all that was found.
+#[derive(Debug)]
+pub struct Report {
+    /// What was asked.
+    pub spec: StudySpec,
+    /// Its own record.
+    pub study: Study,
+    /// All trials by number.
+    pub trials: Vec<Trial>,
+    /// What nobody beats.
+    pub front: Front,
+}
+
+impl Report {
+    /// Puts a study's parts together.
+    pub fn new(study: Study, trials: Vec<Trial>) -> anyhow::Result<Self> {
+        let spec = study.spec()?;
+        let front = Front::of(&trials);
+        Ok(Self {
+            spec,
+            study,
+            trials,
+            front,
+        })
+    }
+
+    /// What to tell a user whose study found nothing.
+    pub fn why_empty(&self) -> String {
+        let name = &self.spec.name;
+        let fastest = self
+            .trials
+            .iter()
+            .filter_map(|trial| Some((trial, trial.latencies().first()?)))
+            .min_by(|(_, a), (_, b)| a.high_ms.ms().total_cmp(&b.high_ms.ms()));
+        let bound = self
+            .spec
+            .targets
+            .first()
+            .and_then(|target| target.max_latency);
+        let failed = self
+            .trials
+            .iter()
+            .find(|trial| trial.state().word() == "failed");
+        match (bound, fastest, failed) {
+            (Some(bound), Some((trial, latency)), _) if latency.high_ms > bound => format!(
+                "no network of study `{name}` met the bound of {bound}: the fastest of {} measured, trial {}, takes {} (up to {}); raise `max_latency_ms` or choose a smaller space",
+                self.trials
+                    .iter()
+                    .filter(|t| !t.latencies().is_empty())
+                    .count(),
+                trial.id(),
+                latency.median_ms,
+                latency.high_ms,
+            ),
+            (_, None, Some(trial)) => format!(
+                "no network of study `{name}` could be evaluated; trial {} {}",
+                trial.id(),
+                reason(trial)
+            ),
+            _ => format!(
+                "no network of study `{name}` met all bounds within its budget; `bespoke studies show {name}` tells what became of each"
+            ),
+        }
+    }
+}
+
+/// What became of a trial, in words, where its state has something to say.
+pub fn reason(trial: &Trial) -> &str {
+    use bespoke_study::TrialState::{Failed, Infeasible};
+    match trial.state() {
+        Failed { reason } | Infeasible { reason, .. } => reason,
+        _ => "",
+    }
+}
+
+/// Folder of a study.
+pub fn study_folder(data_dir: &Path, study: &StudyName) -> PathBuf {
+    data_dir.join("studies").join(study.as_str())
+}
+
+/// Removes a study's folder, if it is there.
+pub fn remove_folder(data_dir: &Path, study: &StudyName) -> anyhow::Result<()> {
+    let folder = study_folder(data_dir, study);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The ONNX file of a trial on the front.
+pub fn onnx_path(folder: &Path, trial: TrialId) -> PathBuf {
+    folder
+        .join("front")
+        .join(format!("trial-{:04}.onnx", trial.0))
+}

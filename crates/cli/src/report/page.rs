@@ -1,0 +1,120 @@
+//! The page `front.html`: self-contained, it loads nothing.
+
+use std::fmt::Write;
+
+use bespoke_measure::Bytes;
+use bespoke_study::StudyState;
+
+use super::{Report, chart};
+
+const STYLE: &str = "
+:root{color-scheme:light dark;--ink:#1c2733;--faint:#5d6b7a;--line:#dde3e9;--paper:#fff}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--faint:#8d99a6;--line:#2a323c;--paper:#12171d}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1080px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{color:var(--faint);margin:.25rem 0}
+svg{width:100%;height:auto}figure{margin:1rem 0}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+td,th{text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}
+td:last-child,th:last-child{text-align:left;white-space:normal;overflow-wrap:anywhere;font-size:.85rem}
+.wide{overflow-x:auto}[data-dot]{cursor:pointer}
+#tip{position:fixed;display:none;max-width:32rem;padding:.5rem .7rem;border:1px solid var(--line);border-radius:6px;background:var(--paper);white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;pointer-events:none;box-shadow:0 4px 16px #0003}
+";
+
+const SCRIPT: &str = "
+const tip=document.getElementById('tip');
+for(const dot of document.querySelectorAll('[data-dot]')){
+  const title=dot.querySelector('title');const text=title.textContent;title.remove();dot.setAttribute('aria-label',text);
+  dot.addEventListener('mousemove',e=>{tip.textContent=text;tip.style.display='block';
+    tip.style.left=Math.min(e.clientX+14,innerWidth-tip.offsetWidth-8)+'px';tip.style.top=Math.min(e.clientY+14,innerHeight-tip.offsetHeight-8)+'px'});
+  dot.addEventListener('mouseleave',()=>{tip.style.display='none'});
+}
+";
+
+/// The whole page.
+pub fn html(report: &Report) -> String {
+    let name = chart::escape(report.spec.name.as_str());
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{name} – Bespoke</title><style>{STYLE}</style></head><body>\n<h1>{name}</h1>\n<p>{}</p>\n",
+        chart::escape(&summary(report))
+    );
+    for target in 0..report.spec.targets.len() {
+        match chart::svg(report, target) {
+            Some(svg) => {
+                let _ = writeln!(page, "<figure>{svg}</figure>");
+            }
+            None => page.push_str("<p>No network has been measured yet.</p>\n"),
+        }
+    }
+    draw_table(&mut page, report);
+    let _ = write!(
+        page,
+        "<div id=\"tip\"></div><script>{SCRIPT}</script></body></html>\n"
+    );
+    page
+}
+
+/// The study in a line.
+fn summary(report: &Report) -> String {
+    let count = |word: &str| {
+        report
+            .trials
+            .iter()
+            .filter(|trial| trial.state().word() == word)
+            .count()
+    };
+    let state = match &report.study.state {
+        StudyState::Running => "running".to_owned(),
+        state => state.to_string(),
+    };
+    format!(
+        "{} trials: {} trained to the end, {} given up early, {} break a bound, {} failed; {} on the front. Trained on {}, space {}, strategy {}, seed {}. {:.0} s, {state}.",
+        report.trials.len(),
+        count("complete"),
+        count("stopped"),
+        count("infeasible"),
+        count("failed"),
+        report.front.entries().len(),
+        report.spec.data.set,
+        report.spec.space,
+        report.spec.strategy.name(),
+        report.spec.seed,
+        report.study.elapsed.as_secs_f64(),
+    )
+}
+
+fn draw_table(page: &mut String, report: &Report) {
+    page.push_str("<h2>The front</h2>\n<p>Accuracy on images that were not trained on; latency as measured: median and interval.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>accuracy</th>");
+    for bound in &report.spec.targets {
+        let target = chart::escape(&bound.target.to_string());
+        let confidence = report.spec.protocol.confidence * 100.0;
+        let _ = write!(
+            page,
+            "<th>ms on {target}</th><th>{confidence:.0} % interval</th>"
+        );
+    }
+    page.push_str("<th>parameters</th><th>MFLOPs</th><th>peak memory</th><th>architecture</th></tr></thead><tbody>\n");
+    for entry in report.front.entries() {
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td>{:.2} %</td>",
+            entry.trial, entry.accuracy.percent
+        );
+        for latency in &entry.latencies {
+            let (median, low, high) = (
+                latency.median_ms.ms(),
+                latency.low_ms.ms(),
+                latency.high_ms.ms(),
+            );
+            let _ = write!(page, "<td>{median:.4}</td><td>{low:.4} … {high:.4}</td>");
+        }
+        let _ = writeln!(
+            page,
+            "<td>{}</td><td>{:.3}</td><td>{}</td><td>{}</td></tr>",
+            entry.cost.parameters,
+            entry.cost.flops as f64 / 1e6,
+            Bytes(entry.cost.peak_activation_bytes),
+            chart::escape(&entry.architecture)
+        );
+    }
+    page.push_str("</tbody></table></div>\n");
+}

@@ -1,0 +1,141 @@
+//! Study files, good and bad.
+
+use super::*;
+
+const GOOD: &str = r#"name = "pi"
+space = "fbnet"
+
+[data]
+set = "digits"
+
+[[targets]]
+runtime = "tract"
+threads = 2
+max_latency_ms = 5
+
+[budget]
+trials = 10
+"#;
+
+fn parse(text: &str) -> Result<StudySpec, SpecError> {
+    StudySpec::parse(&Source {
+        file: "s.toml".to_owned(),
+        text: text.to_owned(),
+    })
+}
+
+fn refusal(old: &str, new: &str) -> String {
+    parse(&GOOD.replacen(old, new, 1))
+        .expect_err("it is faulty")
+        .to_string()
+}
+
+fn estimate(median: f64, high: f64) -> Estimate {
+    let ms = |ms| Latency::from_ms(ms).expect("positive");
+    Estimate {
+        median_ms: ms(median),
+        low_ms: ms(median),
+        high_ms: ms(high),
+    }
+}
+
+#[test]
+fn a_short_study_file_is_completed_with_defaults() {
+    let spec = parse(GOOD).expect("it is valid");
+    assert_eq!(spec.targets[0].target.to_string(), "tract/b1/t2/f32");
+    assert_eq!(spec.budget.in_flight.get(), 4);
+    assert_eq!(spec.recipe, Recipe::default());
+}
+
+#[test]
+fn faults_are_told_with_file_line_and_key() {
+    let cases = [
+        ("set = \"digits\"", "set = \"digit\"", "s.toml:5", "digit"),
+        ("set = \"digits\"", "set = \"mnist\"", "s.toml:4", "folder"),
+        ("trials = 10", "trials = 0", "s.toml:13", "zero"),
+        (
+            "trials = 10",
+            "trials = 10\nminutes = -1",
+            "s.toml:12",
+            "minutes",
+        ),
+        ("threads = 2", "thread = 2", "s.toml:9", "thread"),
+        (
+            "max_latency_ms = 5",
+            "max_latency_ms = -5",
+            "s.toml:7",
+            "max_latency_ms",
+        ),
+        (
+            "name = \"pi\"",
+            "name = \"../pi\"",
+            "s.toml:1",
+            "cannot name a study",
+        ),
+        (
+            "[data]",
+            "[strategy]\nname = \"random\"\nx = 1\n[data]",
+            "s.toml:4",
+            "x",
+        ),
+        (
+            "[data]",
+            "[training]\nepochs = 0\n[data]",
+            "s.toml:4",
+            "epochs",
+        ),
+    ];
+    for (old, new, place, word) in cases {
+        let told = refusal(old, new);
+        assert!(
+            told.starts_with(place) && told.contains(word) && !told.contains('\n'),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_target_cannot_stand_twice() {
+    let again = "[[targets]]\nruntime = \"tract\"\nthreads = 2\n\n[[targets]]";
+    assert!(refusal("[[targets]]", again).contains("twice"));
+}
+
+#[test]
+fn a_bound_is_kept_when_the_whole_interval_keeps_it() {
+    let spec = parse(GOOD).expect("it is valid");
+    assert_eq!(spec.latency_violation(&[estimate(4.0, 5.0)]), None);
+    let (reason, excess) = spec
+        .latency_violation(&[estimate(4.0, 6.0)])
+        .expect("6 ms are too many");
+    assert!(
+        (excess - 0.2).abs() < 1e-12 && reason.contains("tract/b1/t2/f32"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn bounds_on_cost_add_up() {
+    let text = format!("{GOOD}\n[bounds]\nmax_parameters = 100\nmax_macs = 100\n");
+    let spec = parse(&text).expect("it is valid");
+    let cost = |parameters, macs| Cost {
+        parameters,
+        macs,
+        flops: 0,
+        bytes_moved: 0,
+        peak_activation_bytes: 0,
+    };
+    assert_eq!(spec.cost_violation(&cost(100, 100)), None);
+    let (_, excess) = spec
+        .cost_violation(&cost(150, 200))
+        .expect("both are broken");
+    assert!((excess - 1.5).abs() < 1e-12);
+}
+
+#[test]
+fn only_the_size_of_the_budget_may_change_when_a_study_goes_on() {
+    let spec = parse(GOOD).expect("it is valid");
+    let changed = |old: &str, new: &str| parse(&GOOD.replacen(old, new, 1)).expect("it is valid");
+    assert!(changed("trials = 10", "trials = 99\nminutes = 3.0").continues(&spec));
+    assert!(!changed("trials = 10", "trials = 10\nin_flight = 9").continues(&spec));
+    assert!(!changed("threads = 2", "threads = 1").continues(&spec));
+}

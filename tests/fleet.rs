@@ -1,0 +1,86 @@
+//! A coordinator and agents as a team runs them.
+
+use crate::{
+    program::{Background, Room},
+    search::study,
+};
+
+fn serve(room: &Room) -> (Background, String) {
+    let mut coordinator = room.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let line = coordinator
+        .wait_for("listens on")
+        .expect("it says where it listens");
+    let url = line
+        .rsplit(' ')
+        .next()
+        .expect("the address is last")
+        .to_owned();
+    (coordinator, url)
+}
+
+#[test]
+fn two_agents_share_the_work_of_a_study() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    let agent =
+        |name: &str| room.start(&["agent", "--coordinator", &url, "--name", name, "--verbose"]);
+    let (mut left, mut right) = (agent("left"), agent("right"));
+    room.file("study.toml", study("shared", "random", 6, ""));
+    room.text(&["studies", "submit", "study.toml", "--coordinator", &url]);
+    room.text(&["studies", "watch", "shared", "--coordinator", &url]);
+    let front = room.json(&["front", "shared", "--coordinator", &url, "--json"]);
+    assert!(front.as_array().is_some_and(|front| !front.is_empty()));
+    for agent in [&mut left, &mut right] {
+        assert!(
+            agent.wait_for("measured").is_some(),
+            "each agent has measured something"
+        );
+    }
+}
+
+#[test]
+fn an_agent_that_dies_costs_no_trial() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    room.file("study.toml", study("orphan", "random", 2, ""));
+    let mut first = room.start(&[
+        "agent",
+        "--coordinator",
+        &url,
+        "--name",
+        "first",
+        "--verbose",
+    ]);
+    room.text(&["studies", "submit", "study.toml", "--coordinator", &url]);
+    first.wait_for("measuring").expect("it takes work");
+    first.kill();
+    let _second = room.start(&["agent", "--coordinator", &url, "--name", "second"]);
+    room.text(&["studies", "watch", "orphan", "--coordinator", &url]);
+    let study = room.json(&["studies", "show", "orphan", "--coordinator", &url, "--json"]);
+    let trials = study["trials"].as_array().expect("an array");
+    assert_eq!(trials.len(), 2);
+    assert!(
+        trials.iter().all(|trial| trial["state"] != "failed"),
+        "{trials:?}"
+    );
+}
+
+#[test]
+fn a_port_in_use_is_a_sentence() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    let other = Room::new();
+    let error = other.error(&["serve", "--listen", url.trim_start_matches("http://")]);
+    assert!(
+        error.contains("cannot listen on") && error.contains("--listen"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_data_folder_in_use_is_a_sentence() {
+    let room = Room::new();
+    let (_coordinator, _url) = serve(&room);
+    let error = room.error(&["studies", "list"]);
+    assert!(error.contains("in use"), "{error}");
+}

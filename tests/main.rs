@@ -1,0 +1,9 @@
+//! Tests of the whole program as its users run it, and of the workspace as its readers see it.
+
+mod bad_input;
+mod commands;
+mod fleet;
+mod program;
+mod resume;
+mod search;
+mod workspace;

@@ -1,0 +1,122 @@
+//! Runs the program in a folder of its own.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with the program to run in it.
+pub struct Room {
+    folder: TempDir,
+}
+
+/// A program that runs in the background; it is killed when dropped.
+pub struct Background {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Room {
+    pub fn new() -> Self {
+        Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file and gives its path.
+    pub fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, contents).expect("the folder can be written");
+        path
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bespoke"));
+        command
+            .current_dir(self.path())
+            .args(arguments)
+            .stdin(Stdio::null());
+        command.env_remove("BESPOKE_LOG");
+        command
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .output()
+            .expect("the program starts")
+    }
+
+    /// Runs to the end and gives what it printed; panics if it failed.
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "bespoke {}: {stderr}",
+            arguments.join(" ")
+        );
+        String::from_utf8(output.stdout).expect("output is text")
+    }
+
+    /// Runs to the end and gives the JSON it printed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.text(arguments)).expect("output is JSON")
+    }
+
+    /// Runs to the end, expecting it to fail, and gives the one sentence it must say.
+    pub fn error(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = format!("bespoke {}: {stderr}", arguments.join(" "));
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(!stderr.contains("panicked"), "{told}");
+        let sentence = stderr.lines().last().unwrap_or_default();
+        assert!(sentence.starts_with("bespoke: "), "{told}");
+        sentence.to_owned()
+    }
+
+    /// Starts in the background.
+    pub fn start(&self, arguments: &[&str]) -> Background {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        Background { child, stderr }
+    }
+}
+
+impl Background {
+    /// Reads its stderr up to the first line that contains the text; nothing if it ended before.
+    pub fn wait_for(&mut self, text: &str) -> Option<String> {
+        let mut line = String::new();
+        while self.stderr.read_line(&mut line).expect("stderr is text") > 0 {
+            if line.contains(text) {
+                return Some(line.trim().to_owned());
+            }
+            line.clear();
+        }
+        None
+    }
+
+    /// SIGKILL: no time for anything.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the program can be killed");
+        self.child.wait().expect("a killed program ends");
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
