@@ -1,0 +1,123 @@
+//! What happens in a study.
+
+use bespoke_study::{Activity, Event, TrialId};
+use wire::watch_study_response::Event as WireEvent;
+
+use crate::{
+    convert::{ConvertError, nested, percent, present, text},
+    study::v1 as wire,
+};
+
+// === Event ===
+
+impl From<Event> for wire::WatchStudyResponse {
+    fn from(event: Event) -> Self {
+        let event = match event {
+            Event::Trial(trial) => WireEvent::Trial(trial.into()),
+            Event::Study(study) => WireEvent::Study(study.into()),
+            Event::Activity(activity) => activity.into(),
+        };
+        Self { event: Some(event) }
+    }
+}
+
+impl TryFrom<wire::WatchStudyResponse> for Event {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::WatchStudyResponse) -> Result<Self, Self::Error> {
+        match present("event", message.event)? {
+            WireEvent::Trial(trial) => nested("trial", trial).map(Self::Trial),
+            WireEvent::Study(study) => nested("study", study).map(Self::Study),
+            WireEvent::WaitingForAgent(waiting) => {
+                nested("waiting_for_agent", waiting).map(Self::Activity)
+            }
+            WireEvent::Measuring(measuring) => nested("measuring", measuring).map(Self::Activity),
+            WireEvent::Training(training) => nested("training", training).map(Self::Activity),
+        }
+    }
+}
+
+// === Activity ===
+
+impl From<Activity> for WireEvent {
+    fn from(activity: Activity) -> Self {
+        match activity {
+            Activity::WaitingForAgent { target } => {
+                Self::WaitingForAgent(wire::WaitingForAgent { target })
+            }
+            Activity::Measuring {
+                trial,
+                agent,
+                target,
+            } => Self::Measuring(wire::Measuring {
+                trial_id: trial.0,
+                agent,
+                target,
+            }),
+            Activity::Training {
+                trial,
+                epoch,
+                epochs,
+                loss,
+                accuracy_percent,
+            } => Self::Training(wire::Training {
+                trial_id: trial.0,
+                epoch,
+                epochs,
+                loss,
+                accuracy_percent,
+            }),
+        }
+    }
+}
+
+impl TryFrom<wire::WaitingForAgent> for Activity {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::WaitingForAgent) -> Result<Self, Self::Error> {
+        Ok(Self::WaitingForAgent {
+            target: text("target", message.target)?,
+        })
+    }
+}
+
+impl TryFrom<wire::Measuring> for Activity {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Measuring) -> Result<Self, Self::Error> {
+        Ok(Self::Measuring {
+            trial: TrialId(message.trial_id),
+            agent: text("agent", message.agent)?,
+            target: text("target", message.target)?,
+        })
+    }
+}
+
+impl TryFrom<wire::Training> for Activity {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Training) -> Result<Self, Self::Error> {
+        let wire::Training {
+            trial_id,
+            epoch,
+            epochs,
+            loss,
+            accuracy_percent,
+        } = message;
+        if !loss.is_finite() {
+            let reason = format!("must be finite, got {loss}");
+            return Err(ConvertError::new("loss", reason));
+        }
+        if epoch > epochs {
+            let reason = format!("must be at most `epochs`, which is {epochs}, got {epoch}");
+            return Err(ConvertError::new("epoch", reason));
+        }
+        Ok(Self::Training {
+            trial: TrialId(trial_id),
+            epoch,
+            epochs,
+            loss,
+            accuracy_percent: percent("accuracy_percent", accuracy_percent)?,
+        })
+    }
+}
