@@ -1,1 +1,22 @@
-//! net
+//! A graph as trainable tensors: forward passes, training and weights, on Burn's CPU backend.
+//!
+//! This is the only crate that knows Burn. [`Trainer`] trains the live part of a graph from fresh, seeded weights,
+//! [`evaluate`] gives a model's accuracy on [`Images`], and [`Network`] runs a model's forward pass. All of them
+//! compute what the ONNX file of the same model computes.
+
+mod augment;
+mod body;
+mod error;
+mod images;
+mod layer;
+mod network;
+mod threads;
+mod train;
+mod value;
+
+pub use augment::Augment;
+pub use error::{NetworkError, TrainError};
+pub use images::{Images, ImagesError};
+pub use network::{Evaluation, Network, evaluate};
+pub use threads::Threads;
+pub use train::{EpochReport, Trainer, TrainingConfig};

@@ -1,0 +1,184 @@
+//! A graph's layers and the order they run in.
+
+use bespoke_graph::{Graph, Model, Op, Tensor, Weights};
+use burn::module::{Module, ParamGroup};
+use burn::tensor::{self, Device};
+
+use crate::layer::{Layer, NodeWeights};
+use crate::value::Value;
+
+/// A graph as layers: all that Burn trains, and the plan by which values go from one to the next.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    graph: Graph,
+    steps: Vec<Step>,
+    layers: Layers,
+}
+
+/// The layers, one for each node and in their order.
+#[derive(Module, Debug)]
+pub(crate) struct Layers {
+    layers: Vec<Layer>,
+}
+
+/// How one layer is run.
+#[derive(Debug, Clone)]
+struct Step {
+    inputs: Vec<Read>,
+    /// Shape of one sample of each input.
+    dims: Vec<Vec<usize>>,
+}
+
+/// A value that a layer reads.
+#[derive(Debug, Clone, Copy)]
+struct Read {
+    node: usize,
+    /// Nobody reads it later: it is freed.
+    last: bool,
+}
+
+// === impl Body ===
+
+impl Body {
+    /// The live part of a model on a device: one with autodiff trains, one without only runs.
+    pub(crate) fn new(model: &Model, device: &Device) -> Self {
+        let graph = model.graph().live();
+        let parameters = graph.parameters();
+        let layers = graph
+            .ids()
+            .map(|id| {
+                let weights = NodeWeights {
+                    parameters: parameters.iter().filter(|p| p.node == id).collect(),
+                    weights: model.weights(),
+                    device,
+                };
+                Layer::new(&graph, id, &weights)
+            })
+            .collect();
+        Self {
+            steps: steps(&graph),
+            layers: Layers { layers },
+            graph,
+        }
+    }
+
+    /// The live graph.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The output for a batch: `[batch, input elements]` to `[batch, output elements]`.
+    ///
+    /// A value is freed as soon as its last reader has run, unless the tape keeps it.
+    pub(crate) fn forward(&self, input: tensor::Tensor<2>) -> tensor::Tensor<2> {
+        let nodes = self.graph.nodes();
+        let output = self.graph.output().index();
+        let mut values: Vec<Option<Value>> = vec![None; nodes.len()];
+        for (at, (layer, step)) in self.layers.layers.iter().zip(&self.steps).enumerate() {
+            let value = match nodes[at].op {
+                Op::Input { .. } => Value::Flat(input.clone()),
+                // Nothing is read, but the batch and the device are those of the input.
+                Op::Zeros { .. } => {
+                    let like = vec![Value::Flat(input.clone())];
+                    layer.forward(like, &[Vec::new()], nodes[at].shape.dims())
+                }
+                _ => {
+                    let inputs = step.inputs.iter().map(|read| take(&mut values, *read));
+                    layer.forward(inputs.collect(), &step.dims, nodes[at].shape.dims())
+                }
+            };
+            values[at] = Some(value);
+        }
+        let output = values[output].take();
+        output.expect("the output is kept to the end").flat()
+    }
+
+    /// Gives the layers away to an optimiser and takes them back.
+    pub(crate) fn update(&mut self, step: impl FnOnce(Layers) -> Layers) {
+        let layers = std::mem::replace(&mut self.layers, Layers { layers: Vec::new() });
+        self.layers = step(layers);
+    }
+
+    /// The layers.
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// Makes the running statistics of the last step the ones that are read.
+    ///
+    /// Burn keeps the newest update of each thread apart until the next one arrives: without this, a model would be
+    /// one step behind, and a trainer that changes its thread would average old statistics with new ones.
+    pub(crate) fn settle(&self) {
+        let _settled = self.layers.valid();
+    }
+
+    /// The weights as they are now.
+    pub(crate) fn weights(&self) -> Weights {
+        let mut weights = Weights::default();
+        for parameter in self.graph.parameters() {
+            let layer = &self.layers.layers[parameter.node.index()];
+            let tensor = Tensor {
+                shape: parameter.shape.dims().to_vec(),
+                data: layer.values(parameter.role),
+            };
+            weights.insert(parameter.name, tensor);
+        }
+        weights
+    }
+}
+
+// === impl Layers ===
+
+impl Layers {
+    /// The parameters that weight decay acts on.
+    pub(crate) fn decayed(&self) -> ParamGroup {
+        ParamGroup::from_ids(self.layers.iter().filter_map(Layer::decayed).collect())
+    }
+}
+
+// === helpers ===
+
+fn steps(graph: &Graph) -> Vec<Step> {
+    let mut read_later = vec![false; graph.nodes().len()];
+    read_later[graph.output().index()] = true;
+    let mut steps: Vec<Step> = graph
+        .nodes()
+        .iter()
+        .rev()
+        .map(|node| {
+            // Backwards, so that the last of several readings by one node is the one that frees.
+            let mut inputs: Vec<Read> = node
+                .inputs
+                .iter()
+                .rev()
+                .map(|id| Read {
+                    node: id.index(),
+                    last: !std::mem::replace(&mut read_later[id.index()], true),
+                })
+                .collect();
+            inputs.reverse();
+            let dims = |id| graph.node(id).shape.dims().to_vec();
+            Step {
+                inputs,
+                dims: node.inputs.iter().map(|id| dims(*id)).collect(),
+            }
+        })
+        .collect();
+    steps.reverse();
+    steps
+}
+
+fn take(values: &mut [Option<Value>], read: Read) -> Value {
+    let value = &mut values[read.node];
+    let taken = if read.last {
+        value.take()
+    } else {
+        value.clone()
+    };
+    taken.expect("a value is kept until its last reader has run")
+}
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

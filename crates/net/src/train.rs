@@ -1,0 +1,282 @@
+//! Training by stochastic gradient descent with momentum and a cosine schedule.
+//!
+//! I. Loshchilov, F. Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts (ICLR 2017), without the restarts.
+
+use bespoke_graph::{Graph, Model, Weights};
+use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::body::Body;
+use crate::network::{check_images, ends_in_softmax};
+use crate::{Augment, Images, TrainError};
+
+/// How a network is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// How often each image is seen.
+    pub epochs: u32,
+    /// Images in one step. Those left over at the end of an epoch are not seen in it.
+    pub batch_size: usize,
+    /// Learning rate of the first step; it falls to zero along half a cosine.
+    pub learning_rate: f64,
+    /// Part of the last step's change that is made again.
+    pub momentum: f64,
+    /// Pull of convolution and linear weights towards zero; scales, shifts and biases are left alone.
+    pub weight_decay: f64,
+    /// Part of the target that is spread over all classes.
+    pub label_smoothing: f32,
+    /// How images are varied each time they are seen.
+    pub augment: Augment,
+}
+
+/// What an epoch came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochReport {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// Mean loss of its steps.
+    pub loss: f64,
+    /// Learning rate of its last step.
+    pub learning_rate: f64,
+}
+
+/// A network in training.
+///
+/// Graph, configuration, seed, images and number of threads determine the weights, to the last bit.
+pub struct Trainer {
+    config: TrainingConfig,
+    seed: u64,
+    body: Body,
+    optimizer: ModuleOptimizer,
+    loss: CrossEntropyLoss,
+    device: Device,
+    epochs_trained: u32,
+    steps: u64,
+}
+
+/// Stream of the generator that weights are drawn from; epoch `e`, from 1, draws from stream `e`.
+const WEIGHTS_STREAM: u64 = 0;
+
+// === impl TrainingConfig ===
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 12,
+            batch_size: 32,
+            learning_rate: 0.05,
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            label_smoothing: 0.0,
+            augment: Augment::None,
+        }
+    }
+}
+
+impl TrainingConfig {
+    /// Whether each setting is in its range.
+    ///
+    /// # Errors
+    /// The first that is not, with what it may be.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let rate = self.learning_rate;
+        let parts = [
+            (
+                "epochs",
+                f64::from(self.epochs),
+                self.epochs >= 1,
+                "at least 1",
+            ),
+            (
+                "batch_size",
+                self.batch_size as f64,
+                self.batch_size >= 1,
+                "at least 1",
+            ),
+            (
+                "learning_rate",
+                rate,
+                rate.is_finite() && rate > 0.0,
+                "above 0",
+            ),
+            (
+                "momentum",
+                self.momentum,
+                (0.0..1.0).contains(&self.momentum),
+                "at least 0 and below 1",
+            ),
+            (
+                "weight_decay",
+                self.weight_decay,
+                (0.0..=1.0).contains(&self.weight_decay),
+                "from 0 to 1",
+            ),
+            (
+                "label_smoothing",
+                f64::from(self.label_smoothing),
+                (0.0..1.0).contains(&self.label_smoothing),
+                "at least 0 and below 1",
+            ),
+        ];
+        match parts.into_iter().find(|(_, _, fits, _)| !fits) {
+            None => Ok(()),
+            Some((key, value, _, allowed)) => Err(TrainError::Setting {
+                key,
+                value: value.to_string(),
+                allowed,
+            }),
+        }
+    }
+
+    /// Learning rate when the part `progress` of all steps, 0 to 1, is done.
+    fn rate_at(&self, progress: f64) -> f64 {
+        self.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
+    }
+
+    fn optimizer(&self, body: &Body) -> ModuleOptimizer {
+        let plain = SgdConfig::new().with_momentum(Some(MomentumConfig {
+            momentum: self.momentum,
+            dampening: 0.0,
+            nesterov: false,
+        }));
+        let decaying = plain.clone().with_weight_decay(Some(WeightDecayConfig {
+            penalty: self.weight_decay as f32,
+        }));
+        plain
+            .init()
+            .with_group(body.layers().decayed(), decaying.build(), None)
+    }
+
+    fn loss(&self, device: &Device) -> CrossEntropyLoss {
+        let smoothing = (self.label_smoothing > 0.0).then_some(self.label_smoothing);
+        CrossEntropyLossConfig::new()
+            .with_smoothing(smoothing)
+            .init(device)
+    }
+}
+
+// === impl Trainer ===
+
+impl Trainer {
+    /// Draws fresh weights for the live part of a graph that ends in logits, one for each class.
+    ///
+    /// # Errors
+    /// When a setting is out of its range, or the graph ends in a softmax.
+    pub fn new(graph: &Graph, config: &TrainingConfig, seed: u64) -> Result<Self, TrainError> {
+        config.check()?;
+        if ends_in_softmax(graph) {
+            let node = graph.node(graph.output()).name.clone();
+            return Err(TrainError::Probabilities { node });
+        }
+        let graph = graph.live();
+        let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
+        let device = Device::flex().autodiff();
+        let body = Body::new(&Model::new(graph, weights)?, &device);
+        Ok(Self {
+            config: config.clone(),
+            seed,
+            optimizer: config.optimizer(&body),
+            loss: config.loss(&device),
+            body,
+            device,
+            epochs_trained: 0,
+            steps: 0,
+        })
+    }
+
+    /// Sees all images once, in a new order.
+    ///
+    /// # Errors
+    /// When images and network do not fit each other, a batch takes more images than there are, all epochs are
+    /// trained, or the loss is no longer a number; after the last, the weights are of no use.
+    pub fn epoch(&mut self, images: &Images) -> Result<EpochReport, TrainError> {
+        let TrainingConfig {
+            epochs, batch_size, ..
+        } = self.config;
+        check_images(self.body.graph(), images)?;
+        if batch_size > images.count() {
+            return Err(TrainError::BatchTooLarge {
+                batch_size,
+                images: images.count(),
+            });
+        }
+        if self.epochs_trained == epochs {
+            return Err(TrainError::Finished { epochs });
+        }
+        let mut rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
+        let order = shuffled(images.count(), &mut rng);
+        let batches = order.chunks_exact(batch_size);
+        let in_epoch = batches.len() as f64;
+        let (mut total, mut rate) = (0.0, 0.0);
+        for (at, positions) in batches.enumerate() {
+            let done = f64::from(self.epochs_trained) + at as f64 / in_epoch;
+            rate = self.config.rate_at(done / f64::from(epochs));
+            let pixels = self.config.augment.batch(images, positions, &mut rng);
+            let labels = positions.iter().map(|p| i64::from(images.labels()[*p]));
+            total += f64::from(self.step(pixels, labels.collect(), rate)?);
+        }
+        self.body.settle();
+        self.epochs_trained += 1;
+        Ok(EpochReport {
+            epoch: self.epochs_trained,
+            loss: total / in_epoch,
+            learning_rate: rate,
+        })
+    }
+
+    /// The network as trained so far: the live graph with its weights and running statistics.
+    pub fn model(&self) -> Model {
+        let graph = self.body.graph().clone();
+        Model::new(graph, self.body.weights()).expect("the weights were made for this graph")
+    }
+
+    fn step(&mut self, pixels: Vec<f32>, labels: Vec<i64>, rate: f64) -> Result<f32, TrainError> {
+        let batch = labels.len();
+        let shape = [batch, pixels.len() / batch];
+        let input = Tensor::<2>::from_data(TensorData::new(pixels, shape), &self.device);
+        let targets = TensorData::new(labels, [batch]);
+        let targets = Tensor::<1, Int>::from_data(targets, &self.device);
+        let loss = self.loss.forward(self.body.forward(input), targets);
+        let value = loss.clone().into_scalar::<f32>();
+        if !value.is_finite() {
+            return Err(TrainError::Diverged {
+                step: self.steps,
+                learning_rate: rate,
+                loss: value,
+            });
+        }
+        let gradients = loss.backward();
+        let optimizer = &mut self.optimizer;
+        self.body.update(|layers| {
+            let gradients = GradientsParams::from_grads(gradients, &layers);
+            optimizer.step(rate, layers, gradients)
+        });
+        self.steps += 1;
+        Ok(value)
+    }
+}
+
+// === helpers ===
+
+fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
+
+fn shuffled(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(rng);
+    order
+}
+
+#[cfg(test)]
+mod tests;
