@@ -1,1 +1,28 @@
-//! space
+//! Search spaces: templates of networks with choices in them, read from TOML.
+//!
+//! A [`Space`] is read from a file; its [`Decision`]s are found by walking the template. An [`Architecture`] holds one
+//! option for each decision; it can be drawn, moved to a neighbour, crossed with another, printed, parsed, encoded as
+//! numbers and lowered to a [`Graph`](bespoke_graph::Graph). The files' language follows.
+//!
+#![doc = include_str!("../../../search_spaces/README.md")]
+
+mod architecture;
+mod bind;
+mod builtin;
+mod count;
+mod cover;
+mod decision;
+mod encode;
+mod error;
+mod format;
+mod lower;
+mod sample;
+mod space;
+mod stage;
+mod template;
+mod value;
+
+pub use architecture::Architecture;
+pub use decision::Decision;
+pub use error::{ArchitectureError, SpaceError};
+pub use space::Space;

@@ -1,0 +1,69 @@
+//! What can be wrong with a search space's file or with an architecture's text.
+
+/// A fault of a search space: where it stands in the file, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpaceError {
+    /// The file is not TOML.
+    #[error("{file}:{line}: not valid TOML: {reason}")]
+    Syntax {
+        /// Name of the file.
+        file: String,
+        /// Line, counted from 1.
+        line: u32,
+        /// What the TOML reader says.
+        reason: String,
+    },
+    /// The file is TOML, but not a search space; or an architecture of it does not form a network.
+    #[error("{file}:{line}: `{key}`: {reason}")]
+    Template {
+        /// Name of the file.
+        file: String,
+        /// Line, counted from 1.
+        line: u32,
+        /// The key at fault.
+        key: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+}
+
+/// A text that is not an architecture of the space.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an architecture of {space}: {reason}")]
+pub struct ArchitectureError {
+    /// Name of the space.
+    pub space: String,
+    /// The text.
+    pub text: String,
+    /// What is wrong and what is allowed.
+    pub reason: String,
+}
+
+/// A fault before the name of the file is put in front of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub line: u32,
+    pub key: String,
+    pub reason: String,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    pub fn new(line: u32, key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            line,
+            key: key.into(),
+            reason: reason.into(),
+        }
+    }
+
+    pub fn in_file(self, file: &str) -> SpaceError {
+        SpaceError::Template {
+            file: file.to_owned(),
+            line: self.line,
+            key: self.key,
+            reason: self.reason,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Architectures as graphs: a layer's block and settings become operators.
+
+mod body;
+mod cell;
+mod convolution;
+mod head;
+mod mbconv;
+mod settings;
+
+use bespoke_graph::Graph;
+
+use crate::{
+    bind::{Field, Term, TermKind},
+    error::Fault,
+    template::Template,
+    value::Scalar,
+};
+
+use self::{body::Body, settings::Settings};
+
+const MAX_INPUT_CHANNELS: i64 = 4096;
+const MAX_RESOLUTION: i64 = 4096;
+
+/// A kind of layer; `README.md` beside the search spaces says what each does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Block {
+    Conv,
+    DepthwiseSeparable,
+    MbConv,
+    Skip,
+    Zero,
+    Cell,
+    Residual,
+    NormAct,
+    GlobalPool,
+    Classifier,
+}
+
+/// Builds the network of the template under the choices.
+pub(crate) fn lower(template: &Template, choices: &[u16]) -> Result<Graph, Fault> {
+    let channels = input(&template.channels, "channels", MAX_INPUT_CHANNELS, choices)?;
+    let resolution = input(&template.resolution, "resolution", MAX_RESOLUTION, choices)?;
+    let (mut builder, mut at) = Graph::builder(&[channels, resolution, resolution]);
+    let mut line = template.channels.line;
+    for stage in &template.stages {
+        let depth = stage.depth.as_ref().and_then(|term| term.integer(choices));
+        let depth = depth.map_or(1, |depth| usize::try_from(depth).unwrap_or(0));
+        for (index, layer) in stage.layers.iter().take(depth).enumerate() {
+            let (block, overrides) = Block::of(layer.block.resolve(choices))?;
+            let settings = Settings::new(block, layer, overrides, choices, index == 0);
+            let mut body = Body::new(&mut builder, at, layer);
+            block.lower(&settings, &mut body, template.classes)?;
+            at = body.at();
+            line = layer.line;
+        }
+    }
+    let shape = builder.shape(at);
+    if shape.dims() != [template.classes] {
+        let reason = format!(
+            "the network ends in a value of shape {shape}, not [{}]: let it end in a classifier",
+            template.classes
+        );
+        return Err(Fault::new(line, "stage", reason));
+    }
+    builder
+        .finish(at)
+        .map_err(|error| Fault::new(line, "stage", error.to_string()))
+}
+
+// === impl Block ===
+
+impl Block {
+    const ALL: [Self; 10] = [
+        Self::Conv,
+        Self::DepthwiseSeparable,
+        Self::MbConv,
+        Self::Skip,
+        Self::Zero,
+        Self::Cell,
+        Self::Residual,
+        Self::NormAct,
+        Self::GlobalPool,
+        Self::Classifier,
+    ];
+
+    /// The block that a term names, by itself or as its `kind`, and the settings that come with it.
+    pub fn of(term: &Term) -> Result<(Self, &[Field]), Fault> {
+        let (name, settings) = match &term.kind {
+            TermKind::Scalar(name) => (Some(name), [].as_slice()),
+            TermKind::Table(fields) => {
+                let kind = fields.iter().find(|(key, _)| key == "kind");
+                let kind = kind.and_then(|(_, term)| match &term.kind {
+                    TermKind::Scalar(name) => Some(name),
+                    TermKind::Table(_) | TermKind::Choice { .. } => None,
+                });
+                (kind, fields.as_slice())
+            }
+            TermKind::Choice { .. } => (None, [].as_slice()),
+        };
+        let known = match name {
+            Some(Scalar::Text(text)) => Self::ALL.into_iter().find(|block| block.name() == text),
+            _ => None,
+        };
+        known.map(|block| (block, settings)).ok_or_else(|| {
+            let given = name.map_or_else(|| "no `kind`".to_owned(), |name| format!("`{name}`"));
+            let reason = format!("{given} is not a block: there is {}", Self::names());
+            Fault::new(term.line, "block", reason)
+        })
+    }
+
+    /// All blocks' names.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// As it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conv => "conv",
+            Self::DepthwiseSeparable => "depthwise_separable",
+            Self::MbConv => "mbconv",
+            Self::Skip => "skip",
+            Self::Zero => "zero",
+            Self::Cell => "cell",
+            Self::Residual => "residual",
+            Self::NormAct => "norm_act",
+            Self::GlobalPool => "global_pool",
+            Self::Classifier => "classifier",
+        }
+    }
+
+    /// The settings that it takes.
+    pub fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Conv => &convolution::CONV_KEYS,
+            Self::DepthwiseSeparable => &convolution::DEPTHWISE_SEPARABLE_KEYS,
+            Self::MbConv => &mbconv::KEYS,
+            Self::Skip => &convolution::SKIP_KEYS,
+            Self::Zero => &convolution::ZERO_KEYS,
+            Self::GlobalPool => &[],
+            Self::Cell => &cell::CELL_KEYS,
+            Self::Residual => &cell::RESIDUAL_KEYS,
+            Self::NormAct => &head::NORM_ACT_KEYS,
+            Self::Classifier => &head::CLASSIFIER_KEYS,
+        }
+    }
+
+    fn lower(self, set: &Settings<'_>, body: &mut Body<'_>, classes: usize) -> Result<(), Fault> {
+        match self {
+            Self::Conv => convolution::conv(set, body),
+            Self::DepthwiseSeparable => convolution::depthwise_separable(set, body),
+            Self::MbConv => mbconv::mbconv(set, body),
+            Self::Skip => convolution::skip(set, body),
+            Self::Zero => convolution::zero(set, body),
+            Self::Cell => cell::cell(set, body),
+            Self::Residual => cell::residual(set, body),
+            Self::NormAct => head::norm_act(set, body),
+            Self::GlobalPool => head::global_pool(body),
+            Self::Classifier => head::classifier(set, body, classes),
+        }
+    }
+}
+
+fn input(term: &Term, key: &str, most: i64, choices: &[u16]) -> Result<usize, Fault> {
+    match term.integer(choices) {
+        Some(value) if (1..=most).contains(&value) => {
+            Ok(usize::try_from(value).expect("the range is positive"))
+        }
+        _ => {
+            let reason = format!("expected a whole number from 1 to {most}");
+            Err(Fault::new(term.resolve(choices).line, key, reason))
+        }
+    }
+}
