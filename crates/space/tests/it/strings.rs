@@ -3,8 +3,8 @@
 use crate::{builtin, space};
 
 #[test]
-fn published_strings_print_back_as_they_came() {
-    let published = [
+fn strings_in_the_published_forms_print_back_as_they_came() {
+    let strings = [
         (
             "nasbench201",
             "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|none~1|skip_connect~2|",
@@ -34,11 +34,15 @@ fn published_strings_print_back_as_they_came() {
             "5x5_MBConv3|3x3_MBConv3|Zero|Zero|7x7_MBConv3|3x3_MBConv3|5x5_MBConv3|5x5_MBConv3|7x7_MBConv6|5x5_MBConv3|5x5_MBConv3|5x5_MBConv3|5x5_MBConv6|5x5_MBConv3|5x5_MBConv3|5x5_MBConv3|7x7_MBConv6|7x7_MBConv6|7x7_MBConv3|7x7_MBConv3|7x7_MBConv6",
         ),
         (
+            "mnasnet",
+            "block1.repeat=1,block1.block=sepconv,block1.channels=16,block1.kernel=3,block1.se=0,block1.skip=none,block2.repeat=2,block2.block=mbconv6,block2.channels=24,block2.kernel=3,block2.se=0,block2.skip=identity,block3.repeat=3,block3.block=mbconv3,block3.channels=40,block3.kernel=5,block3.se=0.25,block3.skip=identity,block4.repeat=4,block4.block=mbconv6,block4.channels=80,block4.kernel=3,block4.se=0,block4.skip=identity,block5.repeat=2,block5.block=mbconv6,block5.channels=120,block5.kernel=3,block5.se=0.25,block5.skip=identity,block6.repeat=3,block6.block=mbconv6,block6.channels=160,block6.kernel=5,block6.se=0.25,block6.skip=identity,block7.repeat=1,block7.block=mbconv6,block7.channels=320,block7.kernel=3,block7.se=0,block7.skip=pool",
+        ),
+        (
             "mobile_small",
             "high.repeat=1,high.block=mbconv,high.channels=8,high.kernel=3,high.expand=4,high.activation=relu,middle.repeat=1,middle.channels=16,middle.se=0,middle.activation=relu,middle.layer1.kernel=3,middle.layer1.expand=1,low.repeat=1,low.channels=48,low.se=0.25,low.activation=relu,low.layer1.kernel=5,low.layer1.expand=1",
         ),
     ];
-    for (name, text) in published {
+    for (name, text) in strings {
         let space = builtin(name);
         let architecture = space.parse_architecture(text).expect(text);
         assert_eq!(space.format_architecture(&architecture), text);
