@@ -85,5 +85,5 @@ fn shipped(name: &str, text: &str) -> Source {
 }
 
 fn shipped_names() -> String {
-    Space::builtin_names().join(", ")
+    Space::builtin_names().collect::<Vec<_>>().join(", ")
 }

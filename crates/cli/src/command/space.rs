@@ -59,7 +59,7 @@ fn show(space: &Space, json: bool) -> anyhow::Result<()> {
         let decisions: Value = space
             .decisions()
             .iter()
-            .map(|decision| json!({ "path": decision.path, "options": decision.options }))
+            .map(|decision| json!({ "path": decision.path(), "options": decision.options() }))
             .collect();
         return print_json(&json!({
             "name": space.name(),
@@ -80,7 +80,7 @@ fn show(space: &Space, json: bool) -> anyhow::Result<()> {
     let rows = space
         .decisions()
         .iter()
-        .map(|decision| vec![decision.path.clone(), decision.options.join(" ")]);
+        .map(|decision| vec![decision.path().to_owned(), decision.options().join(" ")]);
     print(&grid(
         &std::iter::once(["decision", "options"].map(str::to_owned).to_vec())
             .chain(rows)
