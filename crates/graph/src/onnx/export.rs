@@ -159,7 +159,11 @@ impl<'a> Writer<'a> {
         let mut shape = Call::new("Concat", &[&batch, &sample]);
         shape.attributes = vec![AttributeProto::int("axis", 0)];
         let shape = self.emit_part(name, "shape", shape);
-        self.emit(name, output, Call::new("ConstantOfShape", &[&shape]));
+        // The value is the default, but tract takes the default to be one of 64 bits.
+        let mut zeros = Call::new("ConstantOfShape", &[&shape]);
+        let value = TensorProto::of_floats(String::new(), &[1], &[0.0]);
+        zeros.attributes = vec![AttributeProto::tensor("value", value)];
+        self.emit(name, output, zeros);
     }
 
     fn write_silu(&mut self, name: &str, output: &str, input: &str) {

@@ -194,6 +194,13 @@ impl AttributeProto {
         }
     }
 
+    pub fn tensor(name: &str, value: TensorProto) -> Self {
+        Self {
+            t: Some(value),
+            ..Self::of(name, AttributeType::Tensor)
+        }
+    }
+
     fn of(name: &str, kind: AttributeType) -> Self {
         Self {
             name: name.to_owned(),
