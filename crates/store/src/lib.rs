@@ -1,1 +1,64 @@
-//! store
+//! What must survive the end of the program: studies, their trials, and every measurement.
+//!
+//! A [`Store`] speaks domain types and keeps them durably: when a put has returned, a crash or a power cut does not
+//! undo it. [`SledStore`] keeps them in a folder; [`MemoryStore`] forgets them, for tests. Both fulfil one contract,
+//! which is this crate's test suite.
+
+mod error;
+mod key;
+mod memory;
+mod record;
+mod sled_store;
+
+use bespoke_device::TargetFingerprint;
+use bespoke_graph::GraphHash;
+use bespoke_measure::{Measurement, Protocol};
+use bespoke_study::{Study, StudyName, Trial};
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use sled_store::SledStore;
+
+/// Keeps studies, trials and measurements.
+///
+/// What a put was given is durable when it returns. One that fails may have happened or not; the store stays usable.
+/// A record that cannot be read is an error that names it, never left out.
+pub trait Store: Send + Sync {
+    /// Keeps a study, in place of what was kept under the name.
+    fn put_study(&self, name: &StudyName, study: &Study) -> Result<(), StoreError>;
+
+    /// A study, if there is one of that name.
+    fn study(&self, name: &StudyName) -> Result<Option<Study>, StoreError>;
+
+    /// All studies, by name.
+    fn studies(&self) -> Result<Vec<(StudyName, Study)>, StoreError>;
+
+    /// Forgets a study and all its trials at once, readable or not; one that is not there is forgotten already.
+    fn remove_study(&self, name: &StudyName) -> Result<(), StoreError>;
+
+    /// Keeps a trial of a study, in place of the one of that number.
+    fn put_trial(&self, study: &StudyName, trial: &Trial) -> Result<(), StoreError>;
+
+    /// All trials of a study, by number.
+    fn trials(&self, study: &StudyName) -> Result<Vec<Trial>, StoreError>;
+
+    /// Keeps a measurement of a network on a target, whatever its verdict, in place of an earlier one by the same
+    /// protocol.
+    fn put_measurement(
+        &self,
+        graph: GraphHash,
+        target: &TargetFingerprint,
+        measurement: &Measurement,
+    ) -> Result<(), StoreError>;
+
+    /// The latest measurement of a network on a target by a protocol.
+    fn measurement(
+        &self,
+        graph: GraphHash,
+        target: &TargetFingerprint,
+        protocol: &Protocol,
+    ) -> Result<Option<Measurement>, StoreError>;
+}
+
+#[cfg(test)]
+mod contract;

@@ -1,0 +1,83 @@
+//! The keys of records: their bytes order as the domain does.
+
+use std::fmt;
+
+use bespoke_device::TargetFingerprint;
+use bespoke_graph::GraphHash;
+use bespoke_measure::Protocol;
+use bespoke_study::{StudyName, TrialId};
+
+/// A key: a kind, `/`, and what tells records of the kind apart. Names of studies contain no `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key(Vec<u8>);
+
+/// What the keys of all studies begin with.
+pub(crate) const STUDIES: &str = "study/";
+
+// === impl Key ===
+
+impl Key {
+    pub(crate) fn study(name: &StudyName) -> Self {
+        Self(format!("{STUDIES}{name}").into())
+    }
+
+    /// What the keys of a study's trials begin with.
+    pub(crate) fn trials(study: &StudyName) -> Self {
+        Self(format!("trial/{study}/").into())
+    }
+
+    /// The number is big-endian, so that trial 256 comes after trial 255.
+    pub(crate) fn trial(study: &StudyName, TrialId(number): TrialId) -> Self {
+        let Self(mut bytes) = Self::trials(study);
+        bytes.extend(number.to_be_bytes());
+        Self(bytes)
+    }
+
+    pub(crate) fn measurement(
+        graph: GraphHash,
+        target: &TargetFingerprint,
+        protocol: &Protocol,
+    ) -> Self {
+        Self(format!("measurement/{graph}/{target}/{}", protocol.key()).into())
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What follows a beginning.
+    pub(crate) fn after(&self, beginning: &str) -> Option<&str> {
+        let rest = self.0.strip_prefix(beginning.as_bytes())?;
+        std::str::from_utf8(rest).ok()
+    }
+
+    /// The study and number of a trial's key.
+    fn as_trial(&self) -> Option<(&str, u32)> {
+        let (rest, number) = self.0.strip_prefix(b"trial/")?.split_last_chunk()?;
+        let study = std::str::from_utf8(rest.strip_suffix(b"/")?).ok()?;
+        Some((study, u32::from_be_bytes(*number)))
+    }
+}
+
+/// What the record is of, for error messages.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.after(STUDIES) {
+            return write!(f, "study `{name}`");
+        }
+        if let Some((study, number)) = self.as_trial() {
+            return write!(f, "trial {number} of study `{study}`");
+        }
+        let parts = self.after("measurement/").map(|rest| rest.splitn(3, '/'));
+        match parts.map(Iterator::collect::<Vec<_>>).as_deref() {
+            Some([graph, target, _]) => {
+                write!(f, "measurement of network {graph} on target {target}")
+            }
+            _ => write!(f, "record {}", self.0.escape_ascii()),
+        }
+    }
+}
