@@ -12,12 +12,12 @@ pub enum StoreError {
         folder: PathBuf,
     },
     /// The folder cannot be read or written: permissions, a full disk.
-    #[error("the store in {folder} cannot be read or written", folder = .folder.display())]
+    #[error("the store in {folder} cannot be read or written: {reason}", folder = .folder.display())]
     Io {
         /// The folder.
         folder: PathBuf,
         /// What the operating system says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The folder was written by a later version of Bespoke.
     #[error(

@@ -26,7 +26,7 @@ use crate::{
 ///
 /// After an I/O error sled refuses everything, reading too, for as long as the database stays open. So that a disk
 /// which was full for a moment does not end a coordinator, the database is then closed, and opened again by the next
-/// operation: what had been flushed is still there.
+/// operation: what had been flushed is still there. As long as the disk is full that fails, and reading with it.
 #[derive(Debug)]
 pub struct SledStore {
     folder: PathBuf,
@@ -219,9 +219,9 @@ impl Database {
 /// Takes the folder for this process.
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let taken = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
-    let io = |source| StoreError::Io {
+    let io = |reason| StoreError::Io {
         folder: folder.to_path_buf(),
-        source,
+        reason,
     };
     let file = taken.map_err(io)?;
     match file.try_lock() {
@@ -229,12 +229,16 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
             folder: folder.to_path_buf(),
         }),
-        Err(TryLockError::Error(source)) => Err(io(source)),
+        Err(TryLockError::Error(reason)) => Err(io(reason)),
     }
 }
 
 /// Opens the database. The folder is ours, so whoever still holds sled's lock is a thread of a database that was
 /// closed just now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sled gives no sign that could be waited for"
+)]
 fn open_when_released(config: &sled::Config) -> sled::Result<sled::Db> {
     for _ in 0..LINGER_TRIES {
         match config.open() {
@@ -243,6 +247,15 @@ fn open_when_released(config: &sled::Config) -> sled::Result<sled::Db> {
         }
     }
     config.open()
+}
+
+/// Sled hands errors from its threads on with a text for programmers; their kind says the same in words.
+fn readable(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Other => error,
+        kind if error.raw_os_error().is_none() => kind.into(),
+        _ => error,
+    }
 }
 
 /// Sled passes the kind of this error on in its text only.
@@ -285,7 +298,10 @@ fn contained<T>(
     let folder = folder.to_path_buf();
     match panic::catch_unwind(AssertUnwindSafe(operation)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(source))) => Err(StoreError::Io { folder, source }),
+        Ok(Err(sled::Error::Io(error))) => Err(StoreError::Io {
+            folder,
+            reason: readable(error),
+        }),
         Ok(Err(other)) => Err(StoreError::Damaged {
             folder,
             reason: other.to_string(),
