@@ -1,5 +1,6 @@
 //! Writes `src/gen` anew from the `.proto` files: `cargo run -p bespoke-proto --example generate`.
 //!
+//! Run it after a change to a `.proto` file and before the conversions follow, for it is built together with them.
 //! What it writes is committed, so that building Bespoke needs no protobuf compiler; a test compares the two.
 
 use std::{error::Error, fs, path::Path};
