@@ -10,6 +10,9 @@ pub struct Protocol {
     pub min_sample_us: u64,
     /// Fewest samples.
     pub min_samples: u32,
+    /// Sampling lasts at least this long, so that what varies over tens of milliseconds (scheduling, clock frequency)
+    /// is inside the samples and their interval.
+    pub min_sampling_ms: u64,
     /// Most time spent timing, warm-up included.
     pub budget_ms: u64,
     /// Most time spent warming up; warm-up ends earlier when the passes have stopped getting faster.
@@ -37,7 +40,8 @@ impl Default for Protocol {
         Self {
             min_sample_us: 500,
             min_samples: 30,
-            budget_ms: 3_000,
+            min_sampling_ms: 200,
+            budget_ms: 10_000,
             max_warm_up_ms: 500,
             target_relative_width: 0.02,
             max_relative_width: 0.10,
@@ -63,13 +67,12 @@ impl Protocol {
                 self.confidence, self.min_samples
             )
         })?;
-        let sampling_us = u64::from(self.min_samples).saturating_mul(self.min_sample_us);
-        let needed_ms = self
-            .max_warm_up_ms
-            .saturating_add(sampling_us.div_ceil(1_000));
+        let samples_us = u64::from(self.min_samples).saturating_mul(self.min_sample_us);
+        let sampling_ms = samples_us.div_ceil(1_000).max(self.min_sampling_ms);
+        let needed_ms = self.max_warm_up_ms.saturating_add(sampling_ms);
         require(self.budget_ms >= needed_ms, "budget_ms", || {
             format!(
-                "must be at least {needed_ms}: `max_warm_up_ms` and `min_samples` of `min_sample_us`, got {}",
+                "must be at least {needed_ms}: `max_warm_up_ms` and {sampling_ms} ms of sampling, got {}",
                 self.budget_ms
             )
         })
@@ -80,6 +83,7 @@ impl Protocol {
         let Self {
             min_sample_us,
             min_samples,
+            min_sampling_ms,
             budget_ms,
             max_warm_up_ms,
             target_relative_width,
@@ -87,8 +91,8 @@ impl Protocol {
             confidence,
         } = self;
         format!(
-            "min_sample_us={min_sample_us},min_samples={min_samples},budget_ms={budget_ms},\
-             max_warm_up_ms={max_warm_up_ms},target_relative_width={target_relative_width},\
+            "min_sample_us={min_sample_us},min_samples={min_samples},min_sampling_ms={min_sampling_ms},\
+             budget_ms={budget_ms},max_warm_up_ms={max_warm_up_ms},target_relative_width={target_relative_width},\
              max_relative_width={max_relative_width},confidence={confidence}"
         )
     }
@@ -167,9 +171,8 @@ mod tests {
             "measuring protocol: `min_samples` must be at least 6 for a confidence of 0.95, got 5"
         );
         assert_eq!(
-            fault(|p| p.budget_ms = 514),
-            "measuring protocol: `budget_ms` must be at least 515: `max_warm_up_ms` and `min_samples` of \
-             `min_sample_us`, got 514"
+            fault(|p| p.budget_ms = 699),
+            "measuring protocol: `budget_ms` must be at least 700: `max_warm_up_ms` and 200 ms of sampling, got 699"
         );
         assert_eq!(
             fault(|p| p.confidence = 1.0),
@@ -241,8 +244,8 @@ mod tests {
     fn key_spells_out_every_setting() {
         assert_eq!(
             Protocol::default().key(),
-            "min_sample_us=500,min_samples=30,budget_ms=3000,max_warm_up_ms=500,target_relative_width=0.02,\
-             max_relative_width=0.1,confidence=0.95"
+            "min_sample_us=500,min_samples=30,min_sampling_ms=200,budget_ms=10000,max_warm_up_ms=500,\
+             target_relative_width=0.02,max_relative_width=0.1,confidence=0.95"
         );
     }
 }

@@ -183,6 +183,7 @@ impl<E, C: Clock, P: FnMut() -> Result<(), E>> Bench<'_, C, P> {
         samples_ms: &mut Vec<f64>,
     ) -> Result<(), Stop<E>> {
         let longest = Duration::from_millis(self.protocol.budget_ms).max(length.expected * JUMP);
+        let enough = self.last + Duration::from_millis(self.protocol.min_sampling_ms);
         let mut look = self.protocol.min_samples as usize;
         while self.last < deadline && samples_ms.len() < MAX_SAMPLES {
             let took = self.run(length.repetitions)?;
@@ -195,8 +196,9 @@ impl<E, C: Clock, P: FnMut() -> Result<(), E>> Bench<'_, C, P> {
                 )));
             }
             if samples_ms.len() == look {
-                if Interval::of(self.protocol, seed, samples_ms).relative_width()
-                    <= self.protocol.target_relative_width
+                if self.last >= enough
+                    && Interval::of(self.protocol, seed, samples_ms).relative_width()
+                        <= self.protocol.target_relative_width
                 {
                     break;
                 }

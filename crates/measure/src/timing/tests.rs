@@ -45,12 +45,18 @@ fn reason(timings: &Timings) -> &str {
 
 #[test]
 fn constant_pass_is_valid_with_the_fewest_samples() {
-    let timings = timed(&Protocol::default(), |_, _| 2.0);
+    let timings = timed(&Protocol::default(), |_, _| 10.0);
     assert_eq!(timings.samples_ms.len(), 30);
     assert_eq!(timings.inner_repetitions, 1);
-    assert_eq!(timings.first_run_ms, 2.0);
-    assert_eq!(estimate(&timings).median_ms.ms(), 2.0);
+    assert_eq!(timings.first_run_ms, 10.0);
+    assert_eq!(estimate(&timings).median_ms.ms(), 10.0);
     assert_eq!(estimate(&timings).low_ms, estimate(&timings).high_ms);
+}
+
+#[test]
+fn sampling_lasts_as_long_as_the_protocol_asks() {
+    let timings = timed(&Protocol::default(), |_, _| 1.0);
+    assert!(timings.samples_ms.iter().sum::<f64>() >= 200.0);
 }
 
 #[test]
@@ -167,7 +173,11 @@ fn two_modes_as_frequent_as_each_other_are_unstable() {
 
 #[test]
 fn passes_too_slow_for_the_budget_are_unstable_and_say_so() {
-    let timings = timed(&Protocol::default(), |_, _| 200.0);
+    let protocol = Protocol {
+        budget_ms: 3_000,
+        ..Protocol::default()
+    };
+    let timings = timed(&protocol, |_, _| 200.0);
     assert_eq!(timings.samples_ms.len(), 8);
     assert_eq!(
         reason(&timings),

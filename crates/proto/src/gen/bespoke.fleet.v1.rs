@@ -90,6 +90,9 @@ pub struct Protocol {
     /// Confidence of the interval.
     #[prost(double, tag = "7")]
     pub confidence: f64,
+    /// Sampling lasts at least this long.
+    #[prost(message, optional, tag = "8")]
+    pub min_sampling: ::core::option::Option<::prost_types::Duration>,
 }
 /// One measurement. Times are milliseconds in floating point: they are often shorter than what a Duration can hold
 /// without rounding.

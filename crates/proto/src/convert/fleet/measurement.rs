@@ -19,6 +19,7 @@ impl From<Protocol> for wire::Protocol {
         Self {
             min_sample: Some(to_duration(Duration::from_micros(protocol.min_sample_us))),
             min_samples: protocol.min_samples,
+            min_sampling: Some(to_duration(Duration::from_millis(protocol.min_sampling_ms))),
             budget: Some(to_duration(Duration::from_millis(protocol.budget_ms))),
             max_warm_up: Some(to_duration(Duration::from_millis(protocol.max_warm_up_ms))),
             target_relative_width: protocol.target_relative_width,
@@ -36,6 +37,7 @@ impl TryFrom<wire::Protocol> for Protocol {
         let protocol = Self {
             min_sample_us: whole("min_sample", message.min_sample, Duration::from_micros(1))?,
             min_samples: message.min_samples,
+            min_sampling_ms: whole("min_sampling", message.min_sampling, millisecond)?,
             budget_ms: whole("budget", message.budget, millisecond)?,
             max_warm_up_ms: whole("max_warm_up", message.max_warm_up, millisecond)?,
             target_relative_width: message.target_relative_width,
