@@ -1,1 +1,84 @@
-//! runtime
+//! Runtimes: what compiles a network and runs it.
+//!
+//! Every runtime is an object that goes through the same four verbs. It *loads* an ONNX file, *compiles* it for a batch
+//! and a number of threads, *spawns* a session that owns what one pass after the other writes to, and *runs* it:
+//!
+//! ```no_run
+//! use bespoke_runtime::{CompileOptions, RuntimeError, runtime};
+//!
+//! fn probabilities(onnx: &[u8], image: &[f32]) -> Result<Vec<f32>, RuntimeError> {
+//!     let options = CompileOptions { batch: 1, threads: 1, memory_bytes: None };
+//!     let compiled = runtime("tract")?.load(onnx)?.compile(&options)?;
+//!     compiled.spawn()?.run(image)
+//! }
+//! ```
+//!
+//! A file may come from anybody: a runtime that panics over it is reported as an error and takes nothing with it. What
+//! it allocates is another matter, so measuring belongs into a process of its own.
+
+mod contain;
+mod error;
+mod flex;
+mod runtime;
+mod tract;
+
+pub use error::RuntimeError;
+pub use runtime::{CompileOptions, Compiled, Loaded, Runtime, Session};
+
+/// All runtimes of this build.
+pub fn runtimes() -> Vec<Box<dyn Runtime>> {
+    vec![Box::new(tract::Tract), Box::new(flex::Flex)]
+}
+
+/// The runtime of that name.
+///
+/// # Errors
+/// [`RuntimeError::Unknown`] if this build has none.
+pub fn runtime(name: &str) -> Result<Box<dyn Runtime>, RuntimeError> {
+    runtimes()
+        .into_iter()
+        .find(|runtime| runtime.name() == name)
+        .ok_or_else(|| RuntimeError::Unknown {
+            name: name.to_owned(),
+            known: runtimes().iter().map(|runtime| runtime.name()).collect(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_found_by_its_name() {
+        for known in runtimes() {
+            let found = runtime(known.name()).expect("it is in the list");
+            assert_eq!(
+                (found.name(), found.version()),
+                (known.name(), known.version())
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_runtime_is_refused_with_the_known_ones() {
+        let Err(error) = runtime("abacus") else {
+            panic!("there is no such runtime")
+        };
+        assert_eq!(
+            error.to_string(),
+            "no runtime is named `abacus`; there are tract, flex"
+        );
+    }
+
+    #[test]
+    fn versions_are_those_that_are_linked() {
+        let lock = include_str!("../../../Cargo.lock");
+        for (package, runtime) in [("tract-onnx", "tract"), ("burn-flex", "flex")] {
+            let version = super::runtime(runtime)
+                .expect("it is in the list")
+                .version();
+            let entry = format!("name = \"{package}\"\nversion = \"{version}\"\n");
+            assert!(lock.contains(&entry), "{entry}");
+        }
+    }
+}

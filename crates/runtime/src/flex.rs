@@ -1,0 +1,129 @@
+//! flex: the CPU backend of Burn, which also trains.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bespoke_graph::Model;
+use bespoke_net::{Network, Threads};
+
+use crate::{CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained};
+
+const NAME: &str = "flex";
+
+/// The version that the lock file has; the library does not tell.
+const VERSION: &str = "0.22.1";
+
+/// The runtime `flex`.
+pub(crate) struct Flex;
+
+struct Read {
+    model: Model,
+}
+
+/// A network and the threads it runs on: a pool of its own, because Burn otherwise computes on one thread for each
+/// core.
+struct Prepared {
+    network: Network,
+    threads: Threads,
+    batch: usize,
+    input_shape: Vec<usize>,
+}
+
+/// Burn's tensors are allocated anew in every pass: there is nothing to own.
+struct Pass(Arc<Prepared>);
+
+struct Handle(Arc<Prepared>);
+
+// === impl Flex ===
+
+impl Runtime for Flex {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> String {
+        VERSION.to_owned()
+    }
+
+    fn load(&self, onnx: &[u8]) -> Result<Box<dyn Loaded>, RuntimeError> {
+        contained(|| Model::from_onnx(onnx))
+            .map(|model| Box::new(Read { model }) as Box<dyn Loaded>)
+            .map_err(|reason| RuntimeError::Load {
+                runtime: NAME,
+                reason,
+            })
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    /// Weights, and the values that are alive at the same time.
+    fn least_memory(&self, batch: u32) -> u64 {
+        let cost = self.model.graph().cost();
+        let weights = cost.parameters.saturating_mul(size_of::<f32>() as u64);
+        weights.saturating_add(cost.peak_activation_bytes.saturating_mul(u64::from(batch)))
+    }
+}
+
+impl Loaded for Read {
+    fn compile(&self, options: &CompileOptions) -> Result<Arc<dyn Compiled>, RuntimeError> {
+        options.check(NAME)?;
+        options.check_memory(NAME, self.least_memory(options.batch))?;
+        let refused = |reason| RuntimeError::DoesNotCompile {
+            runtime: NAME,
+            reason,
+        };
+        let network =
+            contained(|| Ok::<_, Infallible>(Network::new(&self.model))).map_err(refused)?;
+        let threads = contained(|| Threads::new(options.threads as usize)).map_err(refused)?;
+        let batch = options.batch as usize;
+        let sample = self.model.graph().input_shape().dims();
+        Ok(Arc::new(Handle(Arc::new(Prepared {
+            network,
+            threads,
+            batch,
+            input_shape: std::iter::once(batch)
+                .chain(sample.iter().copied())
+                .collect(),
+        }))))
+    }
+}
+
+// === impl Handle ===
+
+impl Compiled for Handle {
+    fn input_shape(&self) -> &[usize] {
+        &self.0.input_shape
+    }
+
+    fn spawn(&self) -> Result<Box<dyn Session>, RuntimeError> {
+        Ok(Box::new(Pass(Arc::clone(&self.0))))
+    }
+}
+
+// === impl Pass ===
+
+impl Session for Pass {
+    fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, RuntimeError> {
+        let Prepared {
+            network,
+            threads,
+            batch,
+            input_shape,
+        } = &*self.0;
+        let expected = input_shape.iter().product();
+        if input.len() != expected {
+            return Err(RuntimeError::Input {
+                runtime: NAME,
+                expected,
+                got: input.len(),
+            });
+        }
+        contained(|| threads.run(|| network.forward(input, *batch))).map_err(|reason| {
+            RuntimeError::Run {
+                runtime: NAME,
+                reason,
+            }
+        })
+    }
+}

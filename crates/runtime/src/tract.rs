@@ -1,0 +1,230 @@
+//! tract: a pure-Rust compiler for ONNX, on the CPU.
+
+use std::sync::Arc;
+
+use tract_onnx::{
+    prelude::{
+        Datum, Framework, InferenceModel, InferenceModelExt, IntoTValue, RunOptions, State, Tensor,
+        TractResult, TypedModel, multithread::Executor, tvec,
+    },
+    tract_hir::internal::{DimLike, Factoid, InferenceFact, TypedRunnableModel},
+};
+
+use crate::{CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained};
+
+const NAME: &str = "tract";
+
+/// The version that the lock file has; the library does not tell.
+const VERSION: &str = "0.23.9";
+
+const FLOAT_BYTES: u64 = size_of::<f32>() as u64;
+
+/// The runtime `tract`.
+pub(crate) struct Tract;
+
+/// A file as tract's importer read it, and the axes of its input: none where they are open.
+struct Network {
+    model: InferenceModel,
+    axes: Vec<Option<usize>>,
+}
+
+struct Plan {
+    runnable: Arc<TypedRunnableModel>,
+    input_shape: Vec<usize>,
+}
+
+struct Pass {
+    state: Box<dyn State>,
+    input_shape: Vec<usize>,
+}
+
+// === impl Tract ===
+
+impl Runtime for Tract {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> String {
+        VERSION.to_owned()
+    }
+
+    fn load(&self, onnx: &[u8]) -> Result<Box<dyn Loaded>, RuntimeError> {
+        contained(|| Network::read(onnx))
+            .map(|network| Box::new(network) as Box<dyn Loaded>)
+            .map_err(|reason| RuntimeError::Load {
+                runtime: NAME,
+                reason,
+            })
+    }
+}
+
+// === impl Network ===
+
+impl Network {
+    fn read(mut onnx: &[u8]) -> Result<Self, String> {
+        // Shapes that the file states between input and output name the batch; they are inferred anew from the input,
+        // where the batch becomes a number.
+        let model = tract_onnx::onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true)
+            .model_for_read(&mut onnx)
+            .map_err(sentence)?;
+        let outputs = model.output_outlets().map_err(sentence)?.len();
+        let [input] = model.input_outlets().map_err(sentence)? else {
+            let inputs = model.input_outlets().map_err(sentence)?.len();
+            return Err(format!("it has {inputs} inputs, one is needed"));
+        };
+        if outputs != 1 {
+            return Err(format!("it has {outputs} outputs, one is needed"));
+        }
+        let axes = input_axes(model.outlet_fact(*input).map_err(sentence)?)?;
+        Ok(Self { model, axes })
+    }
+
+    /// The input's axes with the batch in front.
+    fn input_shape(&self, batch: u32) -> Result<Vec<usize>, String> {
+        let batch = batch as usize;
+        let (first, sample) = self.axes.split_first().ok_or("its input has no axis")?;
+        if let Some(fixed) = first.filter(|fixed| *fixed != batch) {
+            return Err(format!(
+                "the file fixes the batch at {fixed}, {batch} is asked for"
+            ));
+        }
+        let sample = sample.iter().copied().enumerate().map(|(index, axis)| {
+            axis.ok_or_else(|| format!("axis {} of its input is not fixed", index + 1))
+        });
+        std::iter::once(Ok(batch)).chain(sample).collect()
+    }
+
+    fn typed(&self, input_shape: &[usize]) -> TractResult<TypedModel> {
+        let mut model = self.model.clone();
+        model.set_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), input_shape))?;
+        model.into_typed()
+    }
+}
+
+impl Loaded for Network {
+    fn compile(&self, options: &CompileOptions) -> Result<Arc<dyn Compiled>, RuntimeError> {
+        options.check(NAME)?;
+        let refused = |reason| RuntimeError::DoesNotCompile {
+            runtime: NAME,
+            reason,
+        };
+        let input_shape = self.input_shape(options.batch).map_err(refused)?;
+        options.check_memory(NAME, bytes(&input_shape))?;
+        let typed = contained(|| self.typed(&input_shape)).map_err(refused)?;
+        options.check_memory(NAME, least_memory(&typed))?;
+        let run_options = RunOptions {
+            executor: Some(executor(options.threads)),
+            ..RunOptions::default()
+        };
+        let prepare = || {
+            typed
+                .into_optimized()?
+                .into_runnable_with_options(&run_options)
+        };
+        let runnable = contained(prepare).map_err(refused)?;
+        Ok(Arc::new(Plan {
+            runnable,
+            input_shape,
+        }))
+    }
+}
+
+// === impl Plan ===
+
+impl Compiled for Plan {
+    fn input_shape(&self) -> &[usize] {
+        &self.input_shape
+    }
+
+    fn spawn(&self) -> Result<Box<dyn Session>, RuntimeError> {
+        let state = contained(|| self.runnable.spawn()).map_err(failed)?;
+        Ok(Box::new(Pass {
+            state: Box::new(state),
+            input_shape: self.input_shape.clone(),
+        }))
+    }
+}
+
+// === impl Pass ===
+
+impl Session for Pass {
+    fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, RuntimeError> {
+        let expected = self.input_shape.iter().product();
+        if input.len() != expected {
+            return Err(RuntimeError::Input {
+                runtime: NAME,
+                expected,
+                got: input.len(),
+            });
+        }
+        contained(|| self.pass(input)).map_err(failed)
+    }
+}
+
+impl Pass {
+    fn pass(&mut self, input: &[f32]) -> TractResult<Vec<f32>> {
+        let input = Tensor::from_shape(&self.input_shape, input)?;
+        let outputs = self.state.run(tvec![input.into_tvalue()])?;
+        Ok(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
+    }
+}
+
+// === helpers ===
+
+fn input_axes(fact: &InferenceFact) -> Result<Vec<Option<usize>>, String> {
+    if fact.datum_type.concretize() != Some(f32::datum_type()) {
+        return Err("its input is not of 32-bit floats".to_owned());
+    }
+    if fact.shape.is_open() {
+        return Err("its input has no fixed number of axes".to_owned());
+    }
+    let axes = fact.shape.dims().map(Factoid::concretize);
+    Ok(axes
+        .map(|axis| axis.and_then(|axis| axis.to_usize().ok()))
+        .collect())
+}
+
+/// tract computes on the calling thread unless it is given a pool; a pool of one would only add the way there.
+fn executor(threads: u32) -> Executor {
+    match threads {
+        1 => Executor::SingleThread,
+        threads => Executor::multithread_with_name(threads as usize, NAME),
+    }
+}
+
+/// All constants and the largest value: less than this no schedule can do with.
+fn least_memory(model: &TypedModel) -> u64 {
+    let facts = || model.nodes.iter().flat_map(|node| &node.outputs);
+    let constants = facts()
+        .filter_map(|outlet| outlet.fact.konst.as_ref())
+        .fold(0_u64, |sum, tensor| {
+            sum.saturating_add((tensor.len() as u64).saturating_mul(FLOAT_BYTES))
+        });
+    let largest = facts()
+        .filter(|outlet| outlet.fact.konst.is_none())
+        .filter_map(|outlet| outlet.fact.shape.as_concrete())
+        .map(bytes)
+        .max();
+    constants.saturating_add(largest.unwrap_or(0))
+}
+
+/// Bytes of a value of 32-bit floats.
+fn bytes(shape: &[usize]) -> u64 {
+    shape.iter().fold(FLOAT_BYTES, |product, length| {
+        product.saturating_mul(*length as u64)
+    })
+}
+
+fn sentence(error: impl std::fmt::Display) -> String {
+    format!("{error:#}")
+}
+
+fn failed(reason: String) -> RuntimeError {
+    RuntimeError::Run {
+        runtime: NAME,
+        reason,
+    }
+}
