@@ -1,1 +1,34 @@
-//! coordinator
+//! The coordinator: the services, the studies that run and the fleet that measures for them.
+//!
+//! A study proposes candidates, has each measured on its targets by the agents of the fleet, trains those that keep
+//! their bounds, and keeps the networks that nobody beats. Proposals follow from the study's seed and the results
+//! alone, whatever order the results come in, so that a study which was interrupted goes on as if it had not been.
+
+mod admission;
+mod config;
+mod data_sets;
+mod dispatch;
+mod error;
+mod evaluation;
+mod files;
+mod fleet;
+mod journal;
+mod order;
+mod proposer;
+mod runner;
+mod seed;
+mod server;
+mod service;
+mod studies;
+mod watcher;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use data_sets::DataSets;
+pub use error::CoordinatorError;
+pub use evaluation::{Evaluators, Lesson};
+pub use fleet::{FleetError, JobError};
+pub use proposer::ProposeError;
+pub use server::Coordinator;

@@ -1,0 +1,190 @@
+//! What can go wrong in a coordinator, and what a client is told of it.
+
+use std::path::PathBuf;
+
+use bespoke_device::{TargetFingerprint, TargetSpec};
+use bespoke_graph::{GraphError, GraphHash, OnnxError};
+use bespoke_proto::ConvertError;
+use bespoke_space::SpaceError;
+use bespoke_store::StoreError;
+use bespoke_study::{NameError, SpecError, StudyName, TransitionError, TrialId};
+use tonic::{Code, Status};
+
+use crate::{
+    fleet::{FleetError, JobError},
+    proposer::ProposeError,
+};
+
+/// Why the coordinator cannot do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// A message is not what its service promises.
+    #[error(transparent)]
+    Message(#[from] ConvertError),
+    /// A text that is no study's name.
+    #[error("`name`: {0}")]
+    Name(#[from] NameError),
+    /// A fault of the study file.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A fault of the space file.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A study names a space that is not shipped, and brings no file.
+    #[error(
+        "{file}: `space`: no space `{name}` is shipped with bespoke; there are {known}, or give the path of a file"
+    )]
+    UnknownSpace {
+        /// The study file.
+        file: String,
+        /// The name.
+        name: String,
+        /// The names of those that are.
+        known: String,
+    },
+    /// The data set cannot be opened.
+    #[error("{file}: [data]: {reason}")]
+    Data {
+        /// The study file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// The networks of the space do not suit the data.
+    #[error("{file}: `space`: {reason}")]
+    Mismatch {
+        /// The study file.
+        file: String,
+        /// What the networks want and what the images are.
+        reason: String,
+    },
+    /// A target names a runtime that nobody knows.
+    #[error("{file}: [[targets]]: `runtime`: there is no runtime `{runtime}`; there are {known}")]
+    UnknownRuntime {
+        /// The study file.
+        file: String,
+        /// The name.
+        runtime: String,
+        /// The names that are known.
+        known: String,
+    },
+    /// A study of that name exists with other settings.
+    #[error(
+        "a study `{name}` exists with other settings: give this one another name, or hand in the files that it was \
+         started with (only `trials` and `minutes` of the budget may differ)"
+    )]
+    OtherSettings {
+        /// The name.
+        name: StudyName,
+    },
+    /// A cancelled study was handed in again.
+    #[error("the study `{name}` was cancelled for good: give this one another name")]
+    WasCancelled {
+        /// The name.
+        name: StudyName,
+    },
+    /// There is no such study.
+    #[error("there is no study `{name}`")]
+    UnknownStudy {
+        /// The name.
+        name: StudyName,
+    },
+    /// A trial's network was asked for that is not kept.
+    #[error("trial {trial} of `{name}` has no network: only those of the front are kept")]
+    NotOnFront {
+        /// The study.
+        name: StudyName,
+        /// The trial.
+        trial: TrialId,
+    },
+    /// Bytes that are no network.
+    #[error("`onnx`: {0}")]
+    Onnx(#[from] OnnxError),
+    /// A network that cannot be measured.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// Nothing that the coordinator knows prices a network.
+    #[error("network {graph} was never measured on the target {target}")]
+    NoPrice {
+        /// The network.
+        graph: GraphHash,
+        /// The target.
+        target: TargetFingerprint,
+    },
+    /// No agent offers a target.
+    #[error("no agent offers {target}: start one on the device with `bespoke agent`")]
+    NoAgent {
+        /// The target.
+        target: TargetSpec,
+    },
+    /// An agent is refused.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// A job was given up.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The journal or the space does not allow to go on.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    /// A trial was asked to take a step that it cannot take.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file cannot be read, written or removed.
+    #[error("{path}: {source}", path = .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The coordinator is about to end.
+    #[error("the coordinator is shutting down")]
+    Closing,
+    /// The server cannot listen or a thread died.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl CoordinatorError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Message(_)
+            | Self::Name(_)
+            | Self::Spec(_)
+            | Self::Space(_)
+            | Self::UnknownSpace { .. }
+            | Self::Data { .. }
+            | Self::Mismatch { .. }
+            | Self::UnknownRuntime { .. }
+            | Self::Onnx(_)
+            | Self::Graph(_) => Code::InvalidArgument,
+            Self::OtherSettings { .. } => Code::AlreadyExists,
+            Self::UnknownStudy { .. }
+            | Self::NotOnFront { .. }
+            | Self::NoPrice { .. }
+            | Self::Fleet(FleetError::UnknownAgent { .. }) => Code::NotFound,
+            Self::WasCancelled { .. }
+            | Self::Fleet(FleetError::Version { .. } | FleetError::LeaseEnded { .. }) => {
+                Code::FailedPrecondition
+            }
+            Self::NoAgent { .. } | Self::Job(JobError::Lost { .. }) | Self::Closing => {
+                Code::Unavailable
+            }
+            Self::Job(JobError::NotStored { .. })
+            | Self::Propose(_)
+            | Self::Transition(_)
+            | Self::Store(_)
+            | Self::File { .. }
+            | Self::Broken(_) => Code::Internal,
+        }
+    }
+}
+
+impl From<CoordinatorError> for Status {
+    fn from(error: CoordinatorError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}

@@ -1,0 +1,211 @@
+//! Proposing: a strategy and the journal of trials give the next candidate. Pure.
+//!
+//! Trial i is proposed from the results of exactly the trials 0 to i - in_flight, told to the strategy in the order of
+//! their numbers. So the proposals do not depend on the order in which trials finish, nor on how many agents there
+//! are, and a study that is continued derives its journal again.
+
+use std::{collections::HashSet, num::NonZeroU32};
+
+use bespoke_graph::{Cost, Graph, GraphHash};
+use bespoke_search::{Finished, Strategy};
+use bespoke_space::{Architecture, ArchitectureError, Space, SpaceError};
+use bespoke_study::{Trial, TrialId, TrialState};
+
+#[cfg(test)]
+mod tests;
+
+/// How many suggestions in a row may be networks that are in the study already under another architecture. A space
+/// with more architectures than that for each of its networks counts as exhausted too early rather than never.
+const MOST_REPETITIONS: u32 = 10_000;
+
+/// Proposes the trials of one study.
+pub struct Proposer {
+    space: Space,
+    strategy: Box<dyn Strategy>,
+    in_flight: usize,
+    seen: HashSet<GraphHash>,
+    /// How many trials the strategy has been told of.
+    told: usize,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Proposal {
+    /// A candidate for the next trial.
+    Candidate(Box<Candidate>),
+    /// A trial that the next one depends on is not finished.
+    Wait,
+    /// Every network of the space is in the study.
+    Exhausted,
+}
+
+/// A candidate: an architecture and the network it stands for.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Canonical string of the architecture.
+    pub architecture: String,
+    /// Its live graph.
+    pub graph: Graph,
+    /// Hash of the live graph.
+    pub hash: GraphHash,
+    /// Cost of the live graph.
+    pub cost: Cost,
+}
+
+/// Why there is no next candidate.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposeError {
+    /// The journal does not follow from the strategy.
+    #[error(
+        "the journal was written by another version of bespoke: trial {trial} is {journal} and would now be {proposed}"
+    )]
+    OtherVersion {
+        /// The first trial that differs.
+        trial: TrialId,
+        /// Its architecture.
+        journal: String,
+        /// What would be proposed.
+        proposed: String,
+    },
+    /// The journal holds what the space does not.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// The space holds an architecture that is no network.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A trial's results are no numbers to compare.
+    #[error("trial {trial}: {reason}")]
+    Score {
+        /// The trial.
+        trial: TrialId,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+// === impl Proposer ===
+
+impl Proposer {
+    /// A proposer for a study without trials.
+    pub fn new(space: Space, strategy: Box<dyn Strategy>, in_flight: NonZeroU32) -> Self {
+        let in_flight = usize::try_from(in_flight.get()).unwrap_or(usize::MAX);
+        Self {
+            space,
+            strategy,
+            in_flight,
+            seen: HashSet::new(),
+            told: 0,
+        }
+    }
+
+    /// Derives the trials of a journal again, so that the next proposal is what it would have been had the study
+    /// never been interrupted.
+    ///
+    /// # Errors
+    /// When a trial is not what would be proposed now.
+    pub fn replay(&mut self, journal: &[Trial]) -> Result<(), ProposeError> {
+        for (index, trial) in journal.iter().enumerate() {
+            let proposed = match self.next(&journal[..index])? {
+                Proposal::Candidate(candidate) => candidate.architecture,
+                Proposal::Wait => "nothing yet".to_owned(),
+                Proposal::Exhausted => "nothing".to_owned(),
+            };
+            if proposed != trial.architecture() {
+                let journal = trial.architecture().to_owned();
+                return Err(ProposeError::OtherVersion {
+                    trial: trial.id(),
+                    journal,
+                    proposed,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The next candidate after the trials of the study so far.
+    ///
+    /// # Errors
+    /// When the strategy names an architecture that is no network.
+    pub fn next(&mut self, trials: &[Trial]) -> Result<Proposal, ProposeError> {
+        let known = known(trials.len(), self.in_flight);
+        if !trials[..known].iter().all(Trial::is_finished) {
+            return Ok(Proposal::Wait);
+        }
+        for trial in &trials[self.told.min(known)..known] {
+            let finished = finished(&self.space, trial)?;
+            self.strategy.update(&finished);
+        }
+        self.told = known;
+        for _ in 0..MOST_REPETITIONS {
+            let Some(architecture) = self.strategy.suggest(&self.space) else {
+                break;
+            };
+            let candidate = Candidate::lower(&self.space, &architecture)?;
+            if self.seen.insert(candidate.hash) {
+                return Ok(Proposal::Candidate(Box::new(candidate)));
+            }
+        }
+        Ok(Proposal::Exhausted)
+    }
+
+    /// The candidate behind a trial of the journal.
+    ///
+    /// # Errors
+    /// When the space does not hold it.
+    pub fn candidate(&self, trial: &Trial) -> Result<Candidate, ProposeError> {
+        let architecture = self.space.parse_architecture(trial.architecture())?;
+        Ok(Candidate::lower(&self.space, &architecture)?)
+    }
+}
+
+/// How many trials, counted from the first, must be finished before the trial of that index is proposed: those alone
+/// decide about it, also about giving up its training.
+pub fn known(index: usize, in_flight: usize) -> usize {
+    (index + 1).saturating_sub(in_flight)
+}
+
+/// What the strategy is told of a finished trial: the error in per cent and the latency on each target are minimised.
+/// A trial that was stopped counts with the best accuracy that it reached.
+fn finished(space: &Space, trial: &Trial) -> Result<Finished, ProposeError> {
+    let architecture = space.parse_architecture(trial.architecture())?;
+    let objectives = |percent: f64| {
+        let latencies = trial
+            .latencies()
+            .iter()
+            .map(|estimate| estimate.median_ms.ms());
+        Some(std::iter::once(100.0 - percent).chain(latencies).collect())
+    };
+    let (objectives, violation) = match trial.state() {
+        TrialState::Complete { accuracy, .. } => (objectives(accuracy.percent), 0.0),
+        TrialState::Stopped { curve, .. } => {
+            (objectives(curve.iter().copied().fold(0.0, f64::max)), 0.0)
+        }
+        TrialState::Infeasible { violation, .. } => (None, *violation),
+        TrialState::Proposed | TrialState::Measured { .. } | TrialState::Failed { .. } => {
+            return Ok(Finished::failed(architecture));
+        }
+    };
+    let score = |error: bespoke_search::pareto::ScoreError| ProposeError::Score {
+        trial: trial.id(),
+        reason: error.to_string(),
+    };
+    Finished::new(architecture, objectives, violation).map_err(score)
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// The network that an architecture stands for.
+    ///
+    /// # Errors
+    /// When it stands for none.
+    pub fn lower(space: &Space, architecture: &Architecture) -> Result<Self, SpaceError> {
+        let graph = space.lower(architecture)?.live();
+        Ok(Self {
+            architecture: space.format_architecture(architecture),
+            hash: graph.hash(),
+            cost: graph.cost(),
+            graph,
+        })
+    }
+}

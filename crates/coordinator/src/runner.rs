@@ -1,0 +1,406 @@
+//! One study as it runs: proposes, has candidates measured and trained, and keeps the journal.
+
+mod clock;
+mod steps;
+
+use std::sync::Arc;
+
+use bespoke_accuracy::Evaluated;
+use bespoke_space::Space;
+use bespoke_study::{
+    Accuracy, Activity, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, Trial,
+    TrialId, TrialState,
+};
+use tokio::{
+    sync::{RwLock, Semaphore, watch},
+    task::JoinSet,
+};
+
+#[cfg(test)]
+pub(crate) use self::steps::deployed;
+use self::{
+    clock::Clock,
+    steps::{Measured, Step},
+};
+use crate::{
+    CoordinatorError,
+    dispatch::Dispatch,
+    evaluation::{Evaluators, Lesson, Trained},
+    files::{FrontFiles, Keepsake},
+    journal::Journal,
+    proposer::{Candidate, Proposal, Proposer, known},
+};
+
+/// Why a study is stopped from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// For good.
+    Cancel,
+    /// Until it is taken up again.
+    Pause,
+}
+
+/// What all studies of a coordinator share.
+pub struct Resources {
+    /// Measures.
+    pub dispatch: Arc<Dispatch>,
+    /// Opens data sets.
+    pub evaluators: Arc<dyn Evaluators>,
+    /// As many permits as trainings may run side by side.
+    pub trainers: Arc<Semaphore>,
+    /// See [`crate::Config::quiet`].
+    pub quiet: Arc<RwLock<()>>,
+}
+
+/// What a study is started with.
+#[derive(Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: StudyName,
+    /// Its record.
+    pub study: Study,
+    /// Its trials so far, by number.
+    pub trials: Vec<Trial>,
+    /// Where it is written.
+    pub journal: Arc<Journal>,
+    /// Where its networks are kept.
+    pub files: FrontFiles,
+    /// What its candidates learn, if it is open already.
+    pub lesson: Option<Lesson>,
+}
+
+/// Runs one study.
+struct Runner<'a> {
+    resources: Arc<Resources>,
+    study: &'a mut Study,
+    spec: StudySpec,
+    trials: Vec<Trial>,
+    proposer: Proposer,
+    lesson: Lesson,
+    journal: Arc<Journal>,
+    files: FrontFiles,
+    steps: JoinSet<Step>,
+    /// True when trainings shall end at their next epoch.
+    halt: watch::Sender<bool>,
+    clock: Clock,
+}
+
+/// Runs a study until it ends, fails or is stopped, and records how.
+pub async fn run(resources: Arc<Resources>, plan: Plan, stop: &mut watch::Receiver<Option<Stop>>) {
+    let Plan {
+        name,
+        mut study,
+        journal,
+        ..
+    } = plan.clone();
+    let clock = Clock::start(study.elapsed);
+    let outcome = tokio::select! {
+        stop = stopped(stop) => Ok(match stop {
+            Stop::Pause => StudyState::Running,
+            Stop::Cancel => StudyState::Complete { ending: Ending::Cancelled },
+        }),
+        ending = search(resources, plan, clock, &mut study) => {
+            ending.map(|ending| StudyState::Complete { ending })
+        }
+    };
+    study.elapsed = clock.elapsed();
+    study.state = outcome.unwrap_or_else(|error| {
+        tracing::warn!(study = %name, %error, "the study has failed");
+        StudyState::Failed {
+            reason: error.to_string(),
+        }
+    });
+    if let Err(error) = journal.study(&study) {
+        // Its watchers must hear of the end; the store still has it as running, so a later coordinator goes on.
+        tracing::error!(study = %name, %error, "the end of the study could not be stored");
+        journal.unstored(&study);
+    }
+}
+
+/// Waits until someone stops the study; if nobody can any more, it is paused.
+async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
+    match stop.wait_for(Option::is_some).await {
+        Ok(stop) => stop.expect("it was waited for"),
+        Err(_) => Stop::Pause,
+    }
+}
+
+/// Opens a study and runs it to its end.
+async fn search(
+    resources: Arc<Resources>,
+    plan: Plan,
+    clock: Clock,
+    study: &mut Study,
+) -> Result<Ending, CoordinatorError> {
+    let mut runner = Runner::open(resources, plan, clock, study).await?;
+    let minutes = runner.spec.budget.minutes;
+    tokio::select! {
+        ending = runner.search() => ending,
+        () = clock.spent(minutes) => Ok(Ending::Time),
+    }
+}
+
+// === impl Runner ===
+
+impl<'a> Runner<'a> {
+    async fn open(
+        resources: Arc<Resources>,
+        plan: Plan,
+        clock: Clock,
+        study: &'a mut Study,
+    ) -> Result<Self, CoordinatorError> {
+        let Plan {
+            trials,
+            journal,
+            files,
+            lesson,
+            ..
+        } = plan;
+        let spec = study.spec()?;
+        let space = Space::parse(&study.submission.space.file, &study.submission.space.text)?;
+        let lesson = match lesson {
+            Some(lesson) => lesson,
+            None => open_lesson(&resources.evaluators, &study.submission, &spec).await?,
+        };
+        let strategy = spec.strategy.build(spec.seed);
+        let mut proposer = Proposer::new(space, strategy, spec.budget.in_flight);
+        proposer.replay(&trials)?;
+        files.keep_only(&Front::of(&trials))?;
+        let (halt, steps) = (watch::Sender::new(false), JoinSet::new());
+        Ok(Self {
+            resources,
+            study,
+            spec,
+            trials,
+            proposer,
+            lesson,
+            journal,
+            files,
+            steps,
+            halt,
+            clock,
+        })
+    }
+
+    async fn search(&mut self) -> Result<Ending, CoordinatorError> {
+        self.bind().await?;
+        for trial in self.trials.clone() {
+            self.take_up(&trial)?;
+        }
+        loop {
+            let exhausted = self.propose()?;
+            let Some(step) = self.steps.join_next().await else {
+                return Ok(if exhausted {
+                    Ending::Exhausted
+                } else {
+                    Ending::Trials
+                });
+            };
+            let step = step.map_err(|error| CoordinatorError::Broken(error.to_string()))?;
+            self.apply(step).await?;
+        }
+    }
+
+    /// Binds every target to the first agent's that offers it, and keeps the binding: other machines' latencies do
+    /// not count.
+    async fn bind(&mut self) -> Result<(), CoordinatorError> {
+        for bound in self.spec.targets.iter().skip(self.study.targets.len()) {
+            let target = &bound.target;
+            if self.resources.dispatch.offer(target).is_none() {
+                self.journal.activity(Activity::WaitingForAgent {
+                    target: target.to_string(),
+                });
+            }
+            let fingerprint = self.resources.dispatch.offered(target).await;
+            self.study.targets.push(fingerprint);
+            self.study.elapsed = self.clock.elapsed();
+            self.journal.study(self.study)?;
+        }
+        Ok(())
+    }
+
+    /// Proposes as many trials as may be. Returns whether the space is exhausted.
+    fn propose(&mut self) -> Result<bool, CoordinatorError> {
+        let most = usize::try_from(self.spec.budget.trials.get()).unwrap_or(usize::MAX);
+        while self.trials.len() < most {
+            match self.proposer.next(&self.trials)? {
+                Proposal::Candidate(candidate) => self.start(*candidate)?,
+                Proposal::Wait => return Ok(false),
+                Proposal::Exhausted => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn start(&mut self, candidate: Candidate) -> Result<(), CoordinatorError> {
+        let id = u32::try_from(self.trials.len()).expect("the budget of trials is a u32");
+        let Candidate {
+            architecture,
+            hash,
+            cost,
+            ..
+        } = candidate.clone();
+        let trial = Trial::proposed(TrialId(id), architecture, hash, cost);
+        self.put(trial.clone())?;
+        self.evaluate(trial, candidate)
+    }
+
+    /// Goes on with a trial of an earlier run that is not finished.
+    fn take_up(&mut self, trial: &Trial) -> Result<(), CoordinatorError> {
+        if trial.is_finished() {
+            return Ok(());
+        }
+        let candidate = self.proposer.candidate(trial)?;
+        self.evaluate(trial.clone(), candidate)
+    }
+
+    /// The next step of a trial that is not finished.
+    fn evaluate(&mut self, mut trial: Trial, candidate: Candidate) -> Result<(), CoordinatorError> {
+        if let TrialState::Measured { latencies } = trial.state() {
+            let latencies = latencies.clone();
+            self.spawn_training(&trial, candidate, latencies);
+        } else if let Some(violation) = self.spec.cost_violation(trial.cost()) {
+            trial.infeasible(Vec::new(), violation)?;
+            self.put(trial)?;
+        } else {
+            self.spawn_measuring(&trial, candidate);
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, step: Step) -> Result<(), CoordinatorError> {
+        match step {
+            Step::Measured {
+                trial,
+                candidate,
+                outcome,
+            } => {
+                let trial = self.trials[trial].clone();
+                self.measured(trial, *candidate, outcome)
+            }
+            Step::Trained { trial, outcome } => {
+                let trial = self.trials[trial].clone();
+                self.trained(trial, outcome).await
+            }
+        }
+    }
+
+    fn measured(
+        &mut self,
+        mut trial: Trial,
+        candidate: Candidate,
+        outcome: Measured,
+    ) -> Result<(), CoordinatorError> {
+        let latencies = match outcome {
+            Measured::Valid(latencies) => latencies,
+            Measured::Invalid { reason } => {
+                trial.fail(reason)?;
+                return self.put(trial);
+            }
+            Measured::Broken(error) => return Err(error),
+        };
+        if let Some(violation) = self.spec.latency_violation(&latencies) {
+            trial.infeasible(latencies, violation)?;
+            return self.put(trial);
+        }
+        trial.measured(latencies)?;
+        self.put(trial.clone())?;
+        self.evaluate(trial, candidate)
+    }
+
+    async fn trained(
+        &mut self,
+        mut trial: Trial,
+        outcome: Trained,
+    ) -> Result<(), CoordinatorError> {
+        match outcome {
+            Trained::Complete(evaluated) => return self.complete(trial, *evaluated).await,
+            Trained::Stopped { curve } => trial.stopped(curve)?,
+            Trained::Failed { reason } => trial.fail(reason)?,
+            Trained::Halted => return Ok(()),
+        }
+        self.put(trial)
+    }
+
+    /// Keeps the network if it stands on the front, and only then says that the trial is complete.
+    async fn complete(
+        &mut self,
+        mut trial: Trial,
+        evaluated: Evaluated,
+    ) -> Result<(), CoordinatorError> {
+        let labels = self.lesson.labels.clone();
+        let images = u32::try_from(labels.len()).unwrap_or(u32::MAX);
+        let Evaluated {
+            accuracy_percent,
+            curve,
+            model,
+            probabilities,
+            ..
+        } = evaluated;
+        trial.complete(Accuracy {
+            percent: accuracy_percent,
+            images,
+            curve: curve.points().to_vec(),
+        })?;
+        let mut trials = self.trials.clone();
+        trials[trial.id().0 as usize] = trial.clone();
+        let front = Front::of(&trials);
+        if front.contains(trial.id()) {
+            let keepsake = Keepsake {
+                model,
+                probabilities,
+                labels,
+            };
+            let (files, id) = (self.files.clone(), trial.id());
+            blocking(move || files.write(id, &keepsake)).await??;
+        }
+        self.put(trial)?;
+        self.files.keep_only(&front)
+    }
+
+    /// Stores and tells a trial's new state, and the time spent so far.
+    fn put(&mut self, trial: Trial) -> Result<(), CoordinatorError> {
+        self.study.elapsed = self.clock.elapsed();
+        self.journal.trial(self.study, &trial)?;
+        let index = trial.id().0 as usize;
+        match self.trials.get_mut(index) {
+            Some(known) => *known = trial,
+            None => self.trials.push(trial),
+        }
+        Ok(())
+    }
+
+    /// The trials that decide about a trial: those that were finished when it was proposed.
+    fn earlier(&self, trial: &Trial) -> Vec<Trial> {
+        let in_flight = usize::try_from(self.spec.budget.in_flight.get()).unwrap_or(usize::MAX);
+        self.trials[..known(trial.id().0 as usize, in_flight)].to_vec()
+    }
+}
+
+impl Drop for Runner<'_> {
+    fn drop(&mut self) {
+        self.halt.send_replace(true);
+    }
+}
+
+// === opening ===
+
+/// Opens what the candidates of a study learn.
+pub(crate) async fn open_lesson(
+    evaluators: &Arc<dyn Evaluators>,
+    submission: &Submission,
+    spec: &StudySpec,
+) -> Result<Lesson, CoordinatorError> {
+    let (evaluators, data, recipe) = (evaluators.clone(), spec.data.clone(), spec.recipe.clone());
+    let file = submission.study.file.clone();
+    let opened = blocking(move || evaluators.open(&data, &recipe)).await?;
+    opened.map_err(|reason| CoordinatorError::Data { file, reason })
+}
+
+/// Runs what blocks beside the event loop.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CoordinatorError> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.map_err(|error| CoordinatorError::Broken(error.to_string()))
+}
