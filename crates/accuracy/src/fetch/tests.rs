@@ -152,7 +152,7 @@ fn archive(entries: &[(&str, &str)]) -> File {
     let bytes = builder.into_inner().unwrap().finish().unwrap();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&bytes).unwrap();
-    std::io::Seek::rewind(&mut file).unwrap();
+    io::Seek::rewind(&mut file).unwrap();
     file
 }
 
