@@ -5,12 +5,10 @@ mod digits;
 mod files;
 mod idx;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use bespoke_net::{Images, ImagesError};
-use serde::{Deserialize, Serialize};
+use bespoke_recipe::DataSetName;
 
 /// Images to train on, and others to test with that training never sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,31 +21,9 @@ pub struct DataSet {
     pub held_out: Images,
 }
 
-/// The data sets that Bespoke knows; all have ten classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum DataSetName {
-    /// `digits`: 1,797 handwritten digits of 8 x 8 pixels, part of the program; see `data/README.md`.
-    Digits,
-    /// `mnist`: 70,000 handwritten digits of 28 x 28 pixels.
-    Mnist,
-    /// `fashion-mnist`: 70,000 articles of clothing of 28 x 28 pixels.
-    FashionMnist,
-    /// `cifar-10`: 60,000 photographs of 32 x 32 pixels in three colours.
-    Cifar10,
-}
-
 /// Why a data set cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// No data set has this name.
-    #[error("there is no data set `{name}`, the data sets are {known}")]
-    UnknownName {
-        /// The name.
-        name: String,
-        /// All names there are.
-        known: String,
-    },
     /// The folder is not there.
     #[error("{} is not a folder", .folder.display())]
     NoFolder {
@@ -157,86 +133,9 @@ impl DataSet {
     }
 }
 
-// === impl DataSetName ===
-
-impl DataSetName {
-    /// All there are.
-    pub const ALL: [Self; 4] = [Self::Digits, Self::Mnist, Self::FashionMnist, Self::Cifar10];
-
-    /// The name as it is written in study files and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Digits => "digits",
-            Self::Mnist => "mnist",
-            Self::FashionMnist => "fashion-mnist",
-            Self::Cifar10 => "cifar-10",
-        }
-    }
-
-    /// Channels, height and width of its images.
-    pub fn shape(self) -> [usize; 3] {
-        match self {
-            Self::Digits => [1, 8, 8],
-            Self::Mnist | Self::FashionMnist => [1, 28, 28],
-            Self::Cifar10 => [3, 32, 32],
-        }
-    }
-
-    /// Number of classes.
-    pub fn classes(self) -> usize {
-        CLASSES
-    }
-}
-
-impl fmt::Display for DataSetName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for DataSetName {
-    type Err = DataError;
-
-    fn from_str(name: &str) -> Result<Self, DataError> {
-        let found = Self::ALL.into_iter().find(|known| known.as_str() == name);
-        found.ok_or_else(|| DataError::UnknownName {
-            name: name.to_owned(),
-            known: Self::ALL.map(Self::as_str).join(", "),
-        })
-    }
-}
-
-impl TryFrom<String> for DataSetName {
-    type Error = DataError;
-
-    fn try_from(name: String) -> Result<Self, DataError> {
-        name.parse()
-    }
-}
-
-impl From<DataSetName> for String {
-    fn from(name: DataSetName) -> Self {
-        name.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_read_as_they_are_written() {
-        for name in DataSetName::ALL {
-            assert_eq!(name.to_string().parse::<DataSetName>().unwrap(), name);
-            let json = serde_json::to_string(&name).unwrap();
-            assert_eq!(serde_json::from_str::<DataSetName>(&json).unwrap(), name);
-        }
-        let error = "imagenet".parse::<DataSetName>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "there is no data set `imagenet`, the data sets are digits, mnist, fashion-mnist, cifar-10"
-        );
-    }
 
     #[test]
     fn folder_that_is_not_there_is_named() {

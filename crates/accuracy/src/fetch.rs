@@ -10,8 +10,8 @@ use md5::{Digest, Md5};
 use tempfile::NamedTempFile;
 use ureq::Agent;
 
-use crate::DataSetName;
 use crate::data_set::cifar;
+use bespoke_recipe::DataSetName;
 
 /// Why a data set could not be fetched. Nothing half done is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,7 @@ pub fn fetch(name: DataSetName, folder: &Path) -> Result<(), FetchError> {
         .timeout_recv_response(Some(Duration::from_secs(60)))
         .build()
         .new_agent();
-    fetch_all(&agent, &downloads(name), &folder.join(name.as_str()))
+    fetch_all(&agent, &downloads(name), &folder.join(name.name()))
 }
 
 // === impl Download ===

@@ -9,7 +9,7 @@ mod evaluator;
 mod fetch;
 mod training;
 
-pub use data_set::{DataError, DataSet, DataSetName};
+pub use data_set::{DataError, DataSet};
 pub use evaluator::{Curve, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
 pub use fetch::{FetchError, fetch};
 pub use training::Training;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bespoke_graph::Graph;
-use bespoke_net::{
-    Evaluation, NetworkError, Threads, TrainError, Trainer, TrainingConfig, evaluate,
-};
+use bespoke_net::{Evaluation, NetworkError, Threads, TrainError, Trainer, evaluate};
+use bespoke_recipe::Recipe;
 
 use crate::{Curve, DataSet, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
 
@@ -13,7 +12,7 @@ use crate::{Curve, DataSet, Decision, EpochProgress, Evaluated, EvaluationError,
 #[derive(Debug, Clone)]
 pub struct Training {
     data: Arc<DataSet>,
-    config: TrainingConfig,
+    recipe: Recipe,
     threads: Option<usize>,
 }
 
@@ -27,16 +26,16 @@ impl Training {
     ///
     /// # Errors
     /// When a setting is out of its range, or a batch takes more images than there are to train on.
-    pub fn new(data: Arc<DataSet>, config: TrainingConfig) -> Result<Self, TrainError> {
-        config.check()?;
+    pub fn new(data: Arc<DataSet>, recipe: Recipe) -> Result<Self, TrainError> {
+        recipe.check()?;
         let images = data.train.count();
-        if config.batch_size > images {
-            let batch_size = config.batch_size;
+        if recipe.batch_size > images {
+            let batch_size = recipe.batch_size;
             return Err(TrainError::BatchTooLarge { batch_size, images });
         }
         Ok(Self {
             data,
-            config,
+            recipe,
             threads: None,
         })
     }
@@ -58,8 +57,8 @@ impl Training {
     }
 
     /// How candidates are trained.
-    pub fn config(&self) -> &TrainingConfig {
-        &self.config
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
     }
 
     fn test(&self, trainer: &Trainer) -> Result<Evaluation, NetworkError> {
@@ -75,7 +74,7 @@ impl Evaluator for Training {
         observer: &mut dyn FnMut(EpochProgress) -> Decision,
     ) -> Result<Evaluated, EvaluationError> {
         let threads = self.threads.map(Threads::new).transpose()?;
-        let mut trainer = Trainer::new(graph, &self.config, seed)?;
+        let mut trainer = Trainer::new(graph, &self.recipe, seed)?;
         let mut curve = Curve::default();
         loop {
             let mut epoch = || -> Result<_, EvaluationError> {
@@ -89,12 +88,12 @@ impl Evaluator for Training {
             curve.push(test.accuracy_percent);
             let progress = EpochProgress {
                 epoch: report.epoch,
-                epochs: self.config.epochs,
+                epochs: self.recipe.epochs,
                 loss: report.loss,
                 accuracy_percent: test.accuracy_percent,
             };
             let stopped = observer(progress) == Decision::Stop;
-            let last = report.epoch == self.config.epochs;
+            let last = report.epoch == self.recipe.epochs;
             if stopped || last {
                 return Ok(Evaluated {
                     accuracy_percent: test.accuracy_percent,
@@ -111,7 +110,7 @@ impl Evaluator for Training {
 #[cfg(test)]
 mod tests {
     use bespoke_graph::{Activation, Convolution, Op};
-    use bespoke_net::Augment;
+    use bespoke_recipe::Augment;
 
     use super::*;
 
@@ -142,10 +141,10 @@ mod tests {
     }
 
     fn training() -> Training {
-        let config = TrainingConfig {
+        let config = Recipe {
             epochs: 3,
             augment: Augment::Shift { pixels: 1 },
-            ..TrainingConfig::default()
+            ..Recipe::default()
         };
         Training::new(Arc::new(DataSet::digits()), config).unwrap()
     }
@@ -228,9 +227,9 @@ mod tests {
 
     #[test]
     fn batch_of_more_images_than_there_are_is_refused_at_once() {
-        let config = TrainingConfig {
+        let config = Recipe {
             batch_size: 1439,
-            ..TrainingConfig::default()
+            ..Recipe::default()
         };
         let error = Training::new(Arc::new(DataSet::digits()), config).unwrap_err();
         assert_eq!(

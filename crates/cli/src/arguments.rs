@@ -102,6 +102,9 @@ pub struct Serve {
     /// Networks trained side by side; default: one for each core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub trainers: Option<u16>,
+    /// Seconds without a sign of life after which an agent's work is given to another.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub lease_timeout: u64,
 }
 
 /// Arguments of `agent`.
@@ -157,6 +160,9 @@ pub struct Measure {
     /// Measure through a coordinator instead of on this machine.
     #[arg(long, value_name = "URL")]
     pub coordinator: Option<String>,
+    /// Most time spent timing, in seconds; slow networks need more than the default.
+    #[arg(long, value_name = "SECONDS")]
+    pub budget: Option<u64>,
     /// Print the whole record as JSON.
     #[arg(long)]
     pub json: bool,

@@ -37,7 +37,7 @@ pub fn stored_report(store: &dyn Store, name: &StudyName) -> anyhow::Result<Repo
 }
 
 /// A study of a coordinator with its trials.
-pub async fn remote_report(client: &mut StudyClient, name: &StudyName) -> anyhow::Result<Report> {
+pub async fn remote_report(client: &StudyClient, name: &StudyName) -> anyhow::Result<Report> {
     Report::new(client.get(name).await?, client.trials(name).await?)
 }
 

@@ -101,7 +101,7 @@ impl FrontFiles {
                 .to_string_lossy()
                 .into_owned();
             if !kept(&name) {
-                fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+                remove(&path)?;
             }
         }
         Ok(())
@@ -110,6 +110,14 @@ impl FrontFiles {
 
 fn stem(trial: TrialId) -> String {
     format!("trial-{:04}", trial.0)
+}
+
+/// Removes a file; one that is gone already is no fault.
+fn remove(path: &Path) -> Result<(), CoordinatorError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Writes to a temporary name beside the file, and renames when all is on the disk.

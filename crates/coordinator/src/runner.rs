@@ -197,7 +197,7 @@ impl<'a> Runner<'a> {
                 });
             };
             let step = step.map_err(|error| CoordinatorError::Broken(error.to_string()))?;
-            self.apply(step).await?;
+            self.apply(step)?;
         }
     }
 
@@ -268,7 +268,7 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    async fn apply(&mut self, step: Step) -> Result<(), CoordinatorError> {
+    fn apply(&mut self, step: Step) -> Result<(), CoordinatorError> {
         match step {
             Step::Measured {
                 trial,
@@ -280,7 +280,7 @@ impl<'a> Runner<'a> {
             }
             Step::Trained { trial, outcome } => {
                 let trial = self.trials[trial].clone();
-                self.trained(trial, outcome).await
+                self.trained(trial, outcome)
             }
         }
     }
@@ -308,13 +308,9 @@ impl<'a> Runner<'a> {
         self.evaluate(trial, candidate)
     }
 
-    async fn trained(
-        &mut self,
-        mut trial: Trial,
-        outcome: Trained,
-    ) -> Result<(), CoordinatorError> {
+    fn trained(&mut self, mut trial: Trial, outcome: Trained) -> Result<(), CoordinatorError> {
         match outcome {
-            Trained::Complete(evaluated) => return self.complete(trial, *evaluated).await,
+            Trained::Complete(evaluated) => return self.complete(trial, *evaluated),
             Trained::Stopped { curve } => trial.stopped(curve)?,
             Trained::Failed { reason } => trial.fail(reason)?,
             Trained::Halted => return Ok(()),
@@ -323,11 +319,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Keeps the network if it stands on the front, and only then says that the trial is complete.
-    async fn complete(
-        &mut self,
-        mut trial: Trial,
-        evaluated: Evaluated,
-    ) -> Result<(), CoordinatorError> {
+    fn complete(&mut self, mut trial: Trial, evaluated: Evaluated) -> Result<(), CoordinatorError> {
         let labels = self.lesson.labels.clone();
         let images = u32::try_from(labels.len()).unwrap_or(u32::MAX);
         let Evaluated {
@@ -351,8 +343,8 @@ impl<'a> Runner<'a> {
                 probabilities,
                 labels,
             };
-            let (files, id) = (self.files.clone(), trial.id());
-            blocking(move || files.write(id, &keepsake)).await??;
+            // Not beside the event loop: a study that is stopped must not leave a write behind it.
+            self.files.write(trial.id(), &keepsake)?;
         }
         self.put(trial)?;
         self.files.keep_only(&front)

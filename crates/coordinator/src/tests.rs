@@ -201,7 +201,7 @@ async fn trial_without_a_valid_measurement_fails_with_the_verdict() {
     let crashed = |_: &_| Verdict::Crashed {
         reason: "signal 9".to_owned(),
     };
-    let _agent = FakeAgent::answering(&coordinator, "a", None, crashed);
+    let _agent = FakeAgent::answering(&coordinator, "a", crashed);
     create(&coordinator, study("tiny", "", "trials = 3")).await;
     let (study, trials) = outcome(&coordinator, "tiny").await;
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The record of a measurement. It cannot be made without its protocol and its environment.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,17 @@ impl Verdict {
         }
     }
 
+    /// What was seen, where the verdict has something to say.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Unstable { reason }
+            | Self::Throttled { reason }
+            | Self::Crashed { reason }
+            | Self::DoesNotCompile { reason } => Some(reason),
+            Self::Valid { .. } | Self::TimedOut => None,
+        }
+    }
+
     /// The verdict in one word, as printed: `valid`, `unstable`, `throttled`, `timed_out`, `crashed`,
     /// `does_not_compile`.
     pub fn word(&self) -> &'static str {
@@ -93,6 +104,16 @@ impl Verdict {
             Self::TimedOut => "timed_out",
             Self::Crashed { .. } => "crashed",
             Self::DoesNotCompile { .. } => "does_not_compile",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.word().replace('_', " ");
+        match self.reason() {
+            Some(reason) => write!(f, "{word}: {reason}"),
+            None => f.write_str(&word),
         }
     }
 }

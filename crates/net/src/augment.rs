@@ -1,28 +1,9 @@
 //! Random changes to training images that keep their class.
 
+use bespoke_recipe::Augment;
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::Images;
-
-/// How training images are varied each time they are seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Augment {
-    /// Not at all.
-    #[default]
-    None,
-    /// Moved up or down and left or right; what comes in from outside is black.
-    Shift {
-        /// The furthest, in pixels.
-        pixels: u8,
-    },
-    /// Moved, and mirrored left to right half of the time: not for digits and letters.
-    ShiftAndFlip {
-        /// The furthest, in pixels.
-        pixels: u8,
-    },
-}
 
 /// Where one image goes: its pixels are read `down` and `right` of where they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,49 +13,46 @@ struct Placement {
     mirrored: bool,
 }
 
-// === impl Augment ===
-
-impl Augment {
-    /// The images at the positions given, varied, as one batch of numbers from 0 to 1.
-    pub(crate) fn batch(
-        self,
-        images: &Images,
-        positions: &[usize],
-        rng: &mut impl Rng,
-    ) -> Vec<f32> {
-        let mut bytes = Vec::with_capacity(positions.len() * images.image(0).len());
-        for position in positions {
-            match self.placement(rng) {
-                Some(placement) => {
-                    placement.copy(images.image(*position), images.shape(), &mut bytes);
-                }
-                None => bytes.extend_from_slice(images.image(*position)),
+/// The images at the positions given, varied, as one batch of numbers from 0 to 1.
+pub(crate) fn varied(
+    augment: Augment,
+    images: &Images,
+    positions: &[usize],
+    rng: &mut impl Rng,
+) -> Vec<f32> {
+    let mut bytes = Vec::with_capacity(positions.len() * images.image(0).len());
+    for position in positions {
+        match Placement::draw(augment, rng) {
+            Some(placement) => {
+                placement.copy(images.image(*position), images.shape(), &mut bytes);
             }
+            None => bytes.extend_from_slice(images.image(*position)),
         }
-        images.scaled(&bytes)
     }
-
-    fn placement(self, rng: &mut impl Rng) -> Option<Placement> {
-        let (pixels, flip) = match self {
-            Self::None => return None,
-            Self::Shift { pixels } => (pixels, false),
-            Self::ShiftAndFlip { pixels } => (pixels, true),
-        };
-        // Drawn as 32-bit numbers, so that the same seed gives the same images on 32-bit machines.
-        let furthest = i32::from(pixels);
-        let mut shift = || rng.random_range(-furthest..=furthest) as isize;
-        let (down, right) = (shift(), shift());
-        Some(Placement {
-            down,
-            right,
-            mirrored: flip && rng.random_bool(0.5),
-        })
-    }
+    images.scaled(&bytes)
 }
 
 // === impl Placement ===
 
 impl Placement {
+    /// Where an image goes this time; nothing where it stays as it is.
+    fn draw(augment: Augment, rng: &mut impl Rng) -> Option<Self> {
+        let (pixels, flip) = match augment {
+            Augment::None => return None,
+            Augment::Shift { pixels } => (pixels, false),
+            Augment::ShiftAndFlip { pixels } => (pixels, true),
+        };
+        // Drawn as 32-bit numbers, so that the same seed gives the same images on 32-bit machines.
+        let furthest = i32::from(pixels);
+        let mut shift = || rng.random_range(-furthest..=furthest) as isize;
+        let (down, right) = (shift(), shift());
+        Some(Self {
+            down,
+            right,
+            mirrored: flip && rng.random_bool(0.5),
+        })
+    }
+
     fn copy(self, image: &[u8], [channels, height, width]: [usize; 3], out: &mut Vec<u8>) {
         for channel in 0..channels {
             let plane = &image[channel * height * width..(channel + 1) * height * width];
@@ -136,19 +114,9 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let augment = Augment::ShiftAndFlip { pixels: 1 };
         let seen: std::collections::BTreeSet<_> = (0..500)
-            .filter_map(|_| augment.placement(&mut rng))
+            .filter_map(|_| Placement::draw(augment, &mut rng))
             .map(|p| (p.down, p.right, p.mirrored))
             .collect();
         assert_eq!(seen.len(), 3 * 3 * 2);
-    }
-
-    #[test]
-    fn settings_are_written_by_name() {
-        let text = serde_json::to_string(&Augment::Shift { pixels: 2 }).unwrap();
-        assert_eq!(text, r#"{"shift":{"pixels":2}}"#);
-        let none: Augment = serde_json::from_str(r#""none""#).unwrap();
-        assert_eq!(none, Augment::None);
-        let unknown = serde_json::from_str::<Augment>(r#"{"shift":{"pixel":2}}"#);
-        assert!(unknown.is_err());
     }
 }

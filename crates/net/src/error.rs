@@ -1,6 +1,7 @@
 //! What can go wrong with a network and with its training.
 
 use bespoke_graph::GraphError;
+use bespoke_recipe::RecipeError;
 
 /// Why a model cannot be run, or not on what it was given.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +54,8 @@ pub enum TrainError {
     #[error(transparent)]
     Network(#[from] NetworkError),
     /// A setting is out of its range.
-    #[error("`{key}` is {value}, it must be {allowed}")]
-    Setting {
-        /// Name of the setting.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What it may be.
-        allowed: &'static str,
-    },
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// The network yields probabilities, and training needs the logits before them.
     #[error("node `{node}` is a softmax: training takes the network that ends in logits")]
     Probabilities {

@@ -14,9 +14,8 @@ mod threads;
 mod train;
 mod value;
 
-pub use augment::Augment;
 pub use error::{NetworkError, TrainError};
 pub use images::{Images, ImagesError};
 pub use network::{Evaluation, Network, evaluate};
 pub use threads::Threads;
-pub use train::{EpochReport, Trainer, TrainingConfig};
+pub use train::{EpochReport, Trainer};

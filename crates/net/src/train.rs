@@ -3,6 +3,7 @@
 //! I. Loshchilov, F. Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts (ICLR 2017), without the restarts.
 
 use bespoke_graph::{Graph, Model, Weights};
+use bespoke_recipe::Recipe;
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
@@ -11,31 +12,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
+use crate::augment::varied;
 use crate::body::Body;
 use crate::network::{check_images, ends_in_softmax};
-use crate::{Augment, Images, TrainError};
-
-/// How a network is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainingConfig {
-    /// How often each image is seen.
-    pub epochs: u32,
-    /// Images in one step. Those left over at the end of an epoch are not seen in it.
-    pub batch_size: usize,
-    /// Learning rate of the first step; it falls to zero along half a cosine.
-    pub learning_rate: f64,
-    /// Part of the last step's change that is made again.
-    pub momentum: f64,
-    /// Pull of convolution and linear weights towards zero; scales, shifts and biases are left alone.
-    pub weight_decay: f64,
-    /// Part of the target that is spread over all classes.
-    pub label_smoothing: f32,
-    /// How images are varied each time they are seen.
-    pub augment: Augment,
-}
+use crate::{Images, TrainError};
 
 /// What an epoch came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,9 +31,9 @@ pub struct EpochReport {
 
 /// A network in training.
 ///
-/// Graph, configuration, seed, images and number of threads determine the weights, to the last bit.
+/// Graph, recipe, seed, images and number of threads determine the weights, to the last bit.
 pub struct Trainer {
-    config: TrainingConfig,
+    recipe: Recipe,
     seed: u64,
     body: Body,
     optimizer: ModuleOptimizer,
@@ -65,104 +46,6 @@ pub struct Trainer {
 /// Stream of the generator that weights are drawn from; epoch `e`, from 1, draws from stream `e`.
 const WEIGHTS_STREAM: u64 = 0;
 
-// === impl TrainingConfig ===
-
-impl Default for TrainingConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 12,
-            batch_size: 32,
-            learning_rate: 0.05,
-            momentum: 0.9,
-            weight_decay: 5e-4,
-            label_smoothing: 0.0,
-            augment: Augment::None,
-        }
-    }
-}
-
-impl TrainingConfig {
-    /// Whether each setting is in its range.
-    ///
-    /// # Errors
-    /// The first that is not, with what it may be.
-    pub fn check(&self) -> Result<(), TrainError> {
-        let rate = self.learning_rate;
-        let parts = [
-            (
-                "epochs",
-                f64::from(self.epochs),
-                self.epochs >= 1,
-                "at least 1",
-            ),
-            (
-                "batch_size",
-                self.batch_size as f64,
-                self.batch_size >= 1,
-                "at least 1",
-            ),
-            (
-                "learning_rate",
-                rate,
-                rate.is_finite() && rate > 0.0,
-                "above 0",
-            ),
-            (
-                "momentum",
-                self.momentum,
-                (0.0..1.0).contains(&self.momentum),
-                "at least 0 and below 1",
-            ),
-            (
-                "weight_decay",
-                self.weight_decay,
-                (0.0..=1.0).contains(&self.weight_decay),
-                "from 0 to 1",
-            ),
-            (
-                "label_smoothing",
-                f64::from(self.label_smoothing),
-                (0.0..1.0).contains(&self.label_smoothing),
-                "at least 0 and below 1",
-            ),
-        ];
-        match parts.into_iter().find(|(_, _, fits, _)| !fits) {
-            None => Ok(()),
-            Some((key, value, _, allowed)) => Err(TrainError::Setting {
-                key,
-                value: value.to_string(),
-                allowed,
-            }),
-        }
-    }
-
-    /// Learning rate when the part `progress` of all steps, 0 to 1, is done.
-    fn rate_at(&self, progress: f64) -> f64 {
-        self.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
-    }
-
-    fn optimizer(&self, body: &Body) -> ModuleOptimizer {
-        let plain = SgdConfig::new().with_momentum(Some(MomentumConfig {
-            momentum: self.momentum,
-            dampening: 0.0,
-            nesterov: false,
-        }));
-        let decaying = plain.clone().with_weight_decay(Some(WeightDecayConfig {
-            penalty: self.weight_decay as f32,
-        }));
-        plain
-            .init()
-            .with_group(body.layers().decayed(), decaying.build(), None)
-    }
-
-    fn loss(&self, device: &Device) -> CrossEntropyLoss {
-        let smoothing = (self.label_smoothing > 0.0).then_some(self.label_smoothing);
-        CrossEntropyLossConfig::new()
-            .with_smoothing(smoothing)
-            .init(device)
-    }
-}
-
 // === impl Trainer ===
 
 impl Trainer {
@@ -170,8 +53,8 @@ impl Trainer {
     ///
     /// # Errors
     /// When a setting is out of its range, or the graph ends in a softmax.
-    pub fn new(graph: &Graph, config: &TrainingConfig, seed: u64) -> Result<Self, TrainError> {
-        config.check()?;
+    pub fn new(graph: &Graph, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
+        recipe.check()?;
         if ends_in_softmax(graph) {
             let node = graph.node(graph.output()).name.clone();
             return Err(TrainError::Probabilities { node });
@@ -181,10 +64,10 @@ impl Trainer {
         let device = Device::flex().autodiff();
         let body = Body::new(&Model::new(graph, weights)?, &device);
         Ok(Self {
-            config: config.clone(),
+            recipe: recipe.clone(),
             seed,
-            optimizer: config.optimizer(&body),
-            loss: config.loss(&device),
+            optimizer: optimizer(recipe, &body),
+            loss: loss(recipe, &device),
             body,
             device,
             epochs_trained: 0,
@@ -198,9 +81,9 @@ impl Trainer {
     /// When images and network do not fit each other, a batch takes more images than there are, all epochs are
     /// trained, or the loss is no longer a number; after the last, the weights are of no use.
     pub fn epoch(&mut self, images: &Images) -> Result<EpochReport, TrainError> {
-        let TrainingConfig {
+        let Recipe {
             epochs, batch_size, ..
-        } = self.config;
+        } = self.recipe;
         check_images(self.body.graph(), images)?;
         if batch_size > images.count() {
             return Err(TrainError::BatchTooLarge {
@@ -218,8 +101,8 @@ impl Trainer {
         let (mut total, mut rate) = (0.0, 0.0);
         for (at, positions) in batches.enumerate() {
             let done = f64::from(self.epochs_trained) + at as f64 / in_epoch;
-            rate = self.config.rate_at(done / f64::from(epochs));
-            let pixels = self.config.augment.batch(images, positions, &mut rng);
+            rate = rate_at(&self.recipe, done / f64::from(epochs));
+            let pixels = varied(self.recipe.augment, images, positions, &mut rng);
             let labels = positions.iter().map(|p| i64::from(images.labels()[*p]));
             total += f64::from(self.step(pixels, labels.collect(), rate)?);
         }
@@ -276,6 +159,32 @@ fn shuffled(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     order.shuffle(rng);
     order
+}
+
+/// Learning rate when the part `progress` of all steps, 0 to 1, is done.
+fn rate_at(recipe: &Recipe, progress: f64) -> f64 {
+    recipe.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
+}
+
+fn optimizer(recipe: &Recipe, body: &Body) -> ModuleOptimizer {
+    let plain = SgdConfig::new().with_momentum(Some(MomentumConfig {
+        momentum: recipe.momentum,
+        dampening: 0.0,
+        nesterov: false,
+    }));
+    let decaying = plain.clone().with_weight_decay(Some(WeightDecayConfig {
+        penalty: recipe.weight_decay as f32,
+    }));
+    plain
+        .init()
+        .with_group(body.layers().decayed(), decaying.build(), None)
+}
+
+fn loss(recipe: &Recipe, device: &Device) -> CrossEntropyLoss {
+    let smoothing = (recipe.label_smoothing > 0.0).then_some(recipe.label_smoothing);
+    CrossEntropyLossConfig::new()
+        .with_smoothing(smoothing)
+        .init(device)
 }
 
 #[cfg(test)]

@@ -8,37 +8,43 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Passes over the training images.
+    /// How often each image is seen.
     pub epochs: u32,
-    /// Images in one step.
-    pub batch_size: u32,
-    /// Learning rate of the first step; it falls to zero as half a cosine over all steps.
+    /// Images in one step. Those left over at the end of an epoch are not seen in it.
+    pub batch_size: usize,
+    /// Learning rate of the first step; it falls to zero along half a cosine.
     pub learning_rate: f64,
-    /// Share of the former update that is kept.
+    /// Part of the last step's change that is made again.
     pub momentum: f64,
-    /// L2 penalty on the weights.
+    /// Pull of convolution and linear weights towards zero; scales, shifts and biases are left alone.
     pub weight_decay: f64,
-    /// Probability taken from the true class and spread over all classes.
-    pub label_smoothing: f64,
-    /// How training images are varied.
+    /// Part of the target that is spread over all classes.
+    pub label_smoothing: f32,
+    /// How images are varied each time they are seen.
     pub augment: Augment,
 }
 
-/// How training images are varied, anew in each epoch.
+/// How training images are varied each time they are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Augment {
     /// Not at all.
     #[default]
     None,
-    /// Shifted by up to an eighth of the side, with zeros moving in.
-    Shift,
-    /// Shifted, and mirrored left to right half of the time.
-    ShiftFlip,
+    /// Moved up or down and left or right; what comes in from outside is black.
+    Shift {
+        /// The furthest, in pixels.
+        pixels: u8,
+    },
+    /// Moved, and mirrored left to right half of the time: not for digits and letters.
+    ShiftAndFlip {
+        /// The furthest, in pixels.
+        pixels: u8,
+    },
 }
 
 /// The data sets that Bespoke reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DataSetName {
     /// UCI handwritten digits, 1,797 images of 1x8x8 in ten classes; inside the program.
@@ -71,12 +77,12 @@ pub struct UnknownDataSet(String);
 impl Default for Recipe {
     fn default() -> Self {
         Self {
-            epochs: 20,
-            batch_size: 64,
-            learning_rate: 0.1,
+            epochs: 12,
+            batch_size: 32,
+            learning_rate: 0.05,
             momentum: 0.9,
-            weight_decay: 1e-4,
-            label_smoothing: 0.1,
+            weight_decay: 5e-4,
+            label_smoothing: 0.0,
             augment: Augment::None,
         }
     }
@@ -89,11 +95,16 @@ impl Recipe {
     /// Names the first setting that is out of range.
     pub fn check(&self) -> Result<(), RecipeError> {
         in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
-        in_range("batch_size", f64::from(self.batch_size), 1.0, 1e6)?;
+        in_range("batch_size", self.batch_size as f64, 1.0, 1e6)?;
         in_range("learning_rate", self.learning_rate, 1e-9, 1e3)?;
         in_range("momentum", self.momentum, 0.0, 0.999_999)?;
-        in_range("weight_decay", self.weight_decay, 0.0, 10.0)?;
-        in_range("label_smoothing", self.label_smoothing, 0.0, 0.999)
+        in_range("weight_decay", self.weight_decay, 0.0, 1.0)?;
+        in_range(
+            "label_smoothing",
+            f64::from(self.label_smoothing),
+            0.0,
+            0.999,
+        )
     }
 }
 
@@ -120,11 +131,20 @@ impl DataSetName {
             Self::Cifar10 => "cifar10",
         }
     }
+
+    /// Channels, height and width of its images.
+    pub fn shape(self) -> [usize; 3] {
+        match self {
+            Self::Digits => [1, 8, 8],
+            Self::Mnist | Self::FashionMnist => [1, 28, 28],
+            Self::Cifar10 => [3, 32, 32],
+        }
+    }
 }
 
 impl fmt::Display for DataSetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -163,8 +183,14 @@ mod tests {
 
     #[test]
     fn a_setting_out_of_range_is_named() {
-        let recipe = Recipe { learning_rate: f64::NAN, ..Recipe::default() };
-        assert_eq!(recipe.check().expect_err("not a number").key, "learning_rate");
+        let recipe = Recipe {
+            learning_rate: f64::NAN,
+            ..Recipe::default()
+        };
+        assert_eq!(
+            recipe.check().expect_err("not a number").key,
+            "learning_rate"
+        );
         assert_eq!(Recipe::default().check(), Ok(()));
     }
 
@@ -174,5 +200,15 @@ mod tests {
             assert_eq!(set.to_string().parse(), Ok(set));
         }
         assert!("imagenet".parse::<DataSetName>().is_err());
+    }
+
+    #[test]
+    fn ways_to_vary_images_are_written_by_name() {
+        let recipe: Recipe =
+            toml::from_str("augment = { shift = { pixels = 2 } }").expect("it is known");
+        assert_eq!(recipe.augment, Augment::Shift { pixels: 2 });
+        let recipe: Recipe = toml::from_str("augment = \"none\"").expect("it is known");
+        assert_eq!(recipe.augment, Augment::None);
+        assert!(toml::from_str::<Recipe>("augment = { shift = { pixel = 2 } }").is_err());
     }
 }

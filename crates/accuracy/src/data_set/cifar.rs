@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use bespoke_net::Images;
+use bespoke_recipe::DataSetName;
 
 use super::files::{MOST_BYTES, Source, find};
-use super::{CLASSES, DataError, DataSet, DataSetName};
+use super::{CLASSES, DataError, DataSet};
 
 /// Folder inside the archive that the data set is distributed as.
 pub(crate) const FOLDER: &str = "cifar-10-batches-bin";
@@ -26,7 +27,7 @@ pub(crate) const TEST: &str = "test_batch.bin";
 
 /// Reads the six files.
 pub(super) fn open(folder: &Path) -> Result<DataSet, DataError> {
-    let named = folder.join(DataSetName::Cifar10.as_str());
+    let named = folder.join(DataSetName::Cifar10.name());
     let folders = [
         named.join(FOLDER),
         named,
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn files_are_found_in_the_folder_and_in_the_usual_ones_inside() {
-        for inside in ["", FOLDER, "cifar-10", "cifar-10/cifar-10-batches-bin"] {
+        for inside in ["", FOLDER, "cifar10", "cifar10/cifar-10-batches-bin"] {
             let folder = folder(inside);
             let data = DataSet::open(DataSetName::Cifar10, folder.path()).unwrap();
             assert_eq!(

@@ -5,9 +5,10 @@
 use std::io::Read;
 
 use bespoke_net::Images;
+use bespoke_recipe::DataSetName;
 use flate2::read::GzDecoder;
 
-use super::{CLASSES, DataSet, DataSetName};
+use super::{CLASSES, DataSet};
 
 const FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");
 

@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use bespoke_net::Images;
+use bespoke_recipe::DataSetName;
 
 use super::files::{MOST_BYTES, Source, find, folders};
-use super::{CLASSES, DataError, DataSet, DataSetName};
+use super::{CLASSES, DataError, DataSet};
 
 /// Bytes in three dimensions, and in one.
 const IMAGES_MAGIC: u32 = 0x0803;
@@ -16,7 +17,7 @@ const LABELS_MAGIC: u32 = 0x0801;
 
 /// Reads the four files.
 pub(super) fn open(name: DataSetName, folder: &Path) -> Result<DataSet, DataError> {
-    let folders = folders(folder, name.as_str());
+    let folders = folders(folder, name.name());
     Ok(DataSet {
         name,
         train: part(name, &folders, "train")?,

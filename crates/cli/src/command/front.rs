@@ -30,5 +30,5 @@ pub fn run(arguments: &Front, data_dir: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn remote(url: &str, name: &bespoke_study::StudyName) -> anyhow::Result<Report> {
-    local::remote_report(&mut StudyClient::connect(url).await?, name).await
+    local::remote_report(&StudyClient::connect(url).await?, name).await
 }

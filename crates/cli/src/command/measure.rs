@@ -43,7 +43,11 @@ async fn measure(
     target: &TargetSpec,
     onnx: Vec<u8>,
 ) -> anyhow::Result<Measurement> {
-    let protocol = Protocol::default();
+    let mut protocol = Protocol::default();
+    if let Some(seconds) = arguments.budget {
+        protocol.budget_ms = seconds.saturating_mul(1_000);
+    }
+    protocol.check()?;
     if let Some(url) = &arguments.coordinator {
         return Ok(FleetClient::connect(url)
             .await?

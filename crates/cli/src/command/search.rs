@@ -81,7 +81,7 @@ async fn search(
 
 /// Hands the study in and follows it to its end.
 async fn follow(url: &str, submission: &Submission) -> anyhow::Result<Report> {
-    let mut client = StudyClient::connect(url).await?;
+    let client = StudyClient::connect(url).await?;
     let study = client.create(submission).await?;
     let spec = study.spec()?;
     let mut progress = Progress::new(spec.clone(), study.elapsed);
@@ -90,7 +90,7 @@ async fn follow(url: &str, submission: &Submission) -> anyhow::Result<Report> {
         progress.show(event?);
     }
     progress.finish();
-    local::remote_report(&mut client, &spec.name).await
+    local::remote_report(&client, &spec.name).await
 }
 
 fn show(arguments: &Search, report: &Report, folder: &Path) -> anyhow::Result<ExitCode> {

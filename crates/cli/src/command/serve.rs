@@ -1,6 +1,6 @@
 //! `bespoke serve`: the coordinator.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use bespoke_coordinator::{Config, Coordinator};
@@ -18,6 +18,8 @@ pub fn run(arguments: &Serve, data_dir: &Path) -> anyhow::Result<ExitCode> {
         })?;
         let config = Config {
             trainers: local::trainers(arguments.trainers),
+            lease_timeout: Duration::from_secs(arguments.lease_timeout),
+            heartbeat_interval: Duration::from_secs(arguments.lease_timeout) / 6,
             ..Config::new(data_dir)
         };
         let coordinator = Coordinator::open(config, local::open_store(data_dir)?)?;

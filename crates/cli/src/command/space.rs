@@ -28,10 +28,7 @@ pub fn run(arguments: &arguments::Space) -> anyhow::Result<ExitCode> {
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
-    let spaces: Vec<Space> = Space::builtin_names()
-        .iter()
-        .filter_map(|name| Space::builtin(name))
-        .collect();
+    let spaces: Vec<Space> = Space::builtin_names().filter_map(Space::builtin).collect();
     if json {
         return print_json(
             &spaces

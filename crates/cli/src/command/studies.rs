@@ -34,7 +34,10 @@ fn list(source: &StudiesSource, data_dir: &Path) -> anyhow::Result<()> {
         Some(url) => tokio_runtime()?
             .block_on(async { anyhow::Ok(StudyClient::connect(url).await?.list().await?) })?,
         None if !data_dir.join("store").is_dir() => Vec::new(),
-        None => local::open_existing_store(data_dir)?.studies()?,
+        None => {
+            let studies = local::open_existing_store(data_dir)?.studies()?;
+            studies.into_iter().map(|(_, study)| study).collect()
+        }
     };
     if source.json {
         return print_json(
@@ -67,7 +70,7 @@ fn study_value(study: &Study) -> anyhow::Result<Value> {
 fn show(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Result<()> {
     let report = match &source.coordinator {
         Some(url) => tokio_runtime()?.block_on(async {
-            local::remote_report(&mut StudyClient::connect(url).await?, name).await
+            local::remote_report(&StudyClient::connect(url).await?, name).await
         })?,
         None => local::stored_report(&*local::open_existing_store(data_dir)?, name)?,
     };
@@ -131,7 +134,7 @@ fn submit(path: &Path, url: &str) -> anyhow::Result<()> {
 
 fn watch(name: &StudyName, url: &str) -> anyhow::Result<()> {
     let report = tokio_runtime()?.block_on(async {
-        let mut client = StudyClient::connect(url).await?;
+        let client = StudyClient::connect(url).await?;
         let study = client.get(name).await?;
         let mut progress = Progress::new(study.spec()?, study.elapsed);
         let mut events = client.watch(name).await?;
@@ -139,7 +142,7 @@ fn watch(name: &StudyName, url: &str) -> anyhow::Result<()> {
             progress.show(event?);
         }
         progress.finish();
-        local::remote_report(&mut client, name).await
+        local::remote_report(&client, name).await
     })?;
     print(&report::front_table(&report))
 }

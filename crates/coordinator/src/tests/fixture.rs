@@ -1,13 +1,6 @@
 //! A coordinator whose agents and trainer answer at once, from the network's hash alone.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bespoke_accuracy::{Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
 use bespoke_device::{AgentInfo, Machine, RuntimeInfo, TargetSpec, Work};
@@ -19,7 +12,10 @@ use bespoke_study::{Data, Event, Source, Study, StudyName, Trial};
 use futures::TryStreamExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tokio::{sync::Barrier, task::JoinHandle};
+use tokio::{
+    sync::{Barrier, watch},
+    task::JoinHandle,
+};
 
 use crate::{Config, Coordinator, Evaluators, Lesson, dispatch::Dispatch, seed, watcher};
 
@@ -157,56 +153,94 @@ impl Evaluator for Trainer {
 
 /// An agent in this process.
 pub struct FakeAgent {
-    /// How much it has measured.
-    pub measured: Arc<AtomicUsize>,
+    measured: watch::Receiver<usize>,
     task: JoinHandle<()>,
+}
+
+/// How an agent goes about its work.
+#[derive(Default)]
+struct Manner {
+    /// It keeps its first work until all who share the barrier have some.
+    barrier: Option<Arc<Barrier>>,
+    /// It asks for no more work once it has measured so much.
+    most: Option<usize>,
 }
 
 impl FakeAgent {
     /// Measures whatever comes.
     pub fn start(coordinator: &Coordinator, name: &str) -> Self {
-        Self::answering(coordinator, name, None, |work| valid(&work.onnx))
+        Self::answering(coordinator, name, |work| valid(&work.onnx))
     }
 
     /// Keeps its first work until all who share the barrier have some.
     pub fn sharing(coordinator: &Coordinator, name: &str, barrier: Arc<Barrier>) -> Self {
-        Self::answering(coordinator, name, Some(barrier), |work| valid(&work.onnx))
+        let manner = Manner {
+            barrier: Some(barrier),
+            ..Manner::default()
+        };
+        Self::spawn(coordinator, name, manner, |work| valid(&work.onnx))
+    }
+
+    /// Measures so much, and then nothing more.
+    pub fn tiring(coordinator: &Coordinator, name: &str, most: usize) -> Self {
+        let manner = Manner {
+            most: Some(most),
+            ..Manner::default()
+        };
+        Self::spawn(coordinator, name, manner, |work| valid(&work.onnx))
     }
 
     /// Answers with the verdict of a function.
     pub fn answering(
         coordinator: &Coordinator,
         name: &str,
-        mut barrier: Option<Arc<Barrier>>,
+        verdict: impl Fn(&Work) -> Verdict + Send + 'static,
+    ) -> Self {
+        Self::spawn(coordinator, name, Manner::default(), verdict)
+    }
+
+    fn spawn(
+        coordinator: &Coordinator,
+        name: &str,
+        mut manner: Manner,
         verdict: impl Fn(&Work) -> Verdict + Send + 'static,
     ) -> Self {
         let dispatch: Arc<Dispatch> = coordinator.services.dispatch.clone();
         dispatch
             .register(agent_info(name))
             .expect("the same version");
-        let (measured, name) = (Arc::new(AtomicUsize::new(0)), name.to_owned());
-        let counter = measured.clone();
+        let (counter, measured) = watch::channel(0);
+        let name = name.to_owned();
         let task = tokio::spawn(async move {
-            loop {
+            while manner.most.is_none_or(|most| *counter.borrow() < most) {
                 let leased = dispatch.lease(&name, Duration::from_secs(30)).await;
                 let Some(work) = leased.expect("it is registered") else {
                     continue;
                 };
-                if let Some(barrier) = barrier.take() {
+                if let Some(barrier) = manner.barrier.take() {
                     barrier.wait().await;
                 }
                 let measurement = measurement(&work, verdict(&work));
                 dispatch
                     .report(&name, work.lease, measurement)
                     .expect("the lease is held");
-                counter.fetch_add(1, Ordering::SeqCst);
+                counter.send_modify(|count| *count += 1);
             }
         });
         Self { measured, task }
     }
 
+    /// How much it has measured.
     pub fn count(&self) -> usize {
-        self.measured.load(Ordering::SeqCst)
+        *self.measured.borrow()
+    }
+
+    /// Waits until it has measured so much.
+    pub async fn until(&mut self, count: usize) {
+        self.measured
+            .wait_for(|measured| *measured >= count)
+            .await
+            .expect("the agent works");
     }
 }
 

@@ -7,9 +7,7 @@ use tokio::sync::{RwLock, watch};
 
 use super::{
     create,
-    fixture::{
-        EPOCHS, FakeAgent, lesson, name, open, outcome, space, study, target, until_end, valid,
-    },
+    fixture::{EPOCHS, FakeAgent, lesson, name, open, outcome, space, study, target, until_end},
     fresh, refusal,
 };
 use crate::{
@@ -47,17 +45,10 @@ async fn study_of_a_coordinator_that_ended_is_taken_up_by_the_next() {
     let (_, expected) = outcome(&whole, "tiny").await;
 
     let (first, store, folder) = fresh();
-    // Its agent never answers after the fifth measurement: the study is in the midst of things when it is paused.
-    let (seen, mut enough) = watch::channel(0);
-    let agent = FakeAgent::answering(&first, "a", None, move |work| {
-        seen.send_modify(|seen| *seen += 1);
-        valid(&work.onnx)
-    });
+    // Its agent stops after five measurements: the study is in the midst of things when it is paused.
+    let mut agent = FakeAgent::tiring(&first, "a", 5);
     create(&first, study("tiny", "", "trials = 12")).await;
-    enough
-        .wait_for(|seen| *seen >= 5)
-        .await
-        .expect("the agent lives");
+    agent.until(5).await;
     drop(agent);
     first.services.studies.pause_all().await;
     let paused = store
