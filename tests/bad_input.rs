@@ -24,11 +24,11 @@ fn an_unknown_space_lists_the_shipped_ones() {
     let room = Room::new();
     room.file(
         "study.toml",
-        study("x", "random", 2, "").replace("mobile_small", "mobile_smal"),
+        study("x", "random", 2, "").replace("tiny.toml", "tinny.toml"),
     );
     let error = room.error(&["search", "study.toml"]);
     assert!(
-        error.contains("mobile_smal") && error.contains("fbnet"),
+        error.contains("tinny.toml") && error.contains("fbnet"),
         "{error}"
     );
 }

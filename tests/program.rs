@@ -21,10 +21,12 @@ pub struct Background {
 }
 
 impl Room {
+    /// A folder with a small space file, `tiny.toml`, in it.
     pub fn new() -> Self {
-        Self {
-            folder: TempDir::new().expect("a temporary folder"),
-        }
+        let folder = TempDir::new().expect("a temporary folder");
+        let room = Self { folder };
+        room.file("tiny.toml", include_str!("tiny.toml"));
+        room
     }
 
     pub fn path(&self) -> &Path {

@@ -19,12 +19,7 @@ fn killed_again_and_again_a_search_ends_as_if_it_had_not_been() {
     room.text(&["studies", "remove", "killed"]);
 
     let mut kept: Vec<Value> = Vec::new();
-    for finished in [
-        "trial 1 of 6",
-        "trial 2 of 6",
-        "trial 4 of 6",
-        "trial 5 of 6",
-    ] {
+    for finished in ["1/6 trial", "2/6 trial", "4/6 trial", "5/6 trial"] {
         let mut search = room.start(&["search", "study.toml"]);
         search.wait_for(finished);
         search.kill();

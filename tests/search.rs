@@ -7,7 +7,7 @@ use crate::program::Room;
 /// A study of few and short trials; `more` is put before its tables.
 pub fn study(name: &str, strategy: &str, trials: u32, more: &str) -> String {
     format!(
-        "name = \"{name}\"\nspace = \"mobile_small\"\nseed = 3\n{more}\n[data]\nset = \"digits\"\n\
+        "name = \"{name}\"\nspace = \"tiny.toml\"\nseed = 3\n{more}\n[data]\nset = \"digits\"\n\
          [strategy]\nname = \"{strategy}\"\n[training]\nepochs = 2\nbatch_size = 128\nlearning_rate = 0.05\n\
          [[targets]]\nruntime = \"tract\"\n[budget]\ntrials = {trials}\nin_flight = 2\n\
          [protocol]\nbudget_ms = 400\nmax_warm_up_ms = 20\nmin_samples = 10\nmin_sampling_ms = 20\n\

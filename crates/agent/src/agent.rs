@@ -11,8 +11,8 @@ use crate::{AgentError, Limits, backoff::Backoff, host::machine, lease::Lease};
 
 /// How long the coordinator is asked to wait for work.
 const LEASE_WAIT: Duration = Duration::from_secs(20);
-/// How long a goodbye may take.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a coordinator may take to say hello and goodbye.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an agent is.
 #[derive(Debug, Clone)]
@@ -116,21 +116,31 @@ impl Agent {
 
     /// Works for a coordinator until it goes away or the agent is asked to stop.
     async fn visit(&self, stop: &mut Stop, backoff: &mut Backoff) -> Result<(), Parting> {
-        let registering = async {
-            let client = FleetClient::connect(&self.config.coordinator).await?;
-            let heartbeat = client.register(&self.info).await?;
-            Ok((client, heartbeat))
-        };
-        let Some(registered) = stop.unless(registering).await else {
+        let connecting = FleetClient::connect(&self.config.coordinator);
+        let Some(client) = stop.unless(connecting).await else {
             return Ok(());
         };
-        let (client, heartbeat) = registered.map_err(Parting::from_registration)?;
+        let client = client.map_err(Parting::from_registration)?;
+        let registered = self.register(&client).await;
+        let heartbeat = registered.map_err(Parting::from_registration)?;
         tracing::info!("registered as `{}`", self.info.name);
         let parting = self.serve(&client, heartbeat, stop, backoff).await;
         if !matches!(parting, Err(Parting::Passing(_))) {
             self.say_goodbye(&client).await;
         }
         parting
+    }
+
+    /// Once begun, a registration is waited for, so that it can be taken back.
+    async fn register(&self, client: &FleetClient) -> Result<Duration, ClientError> {
+        let registering = client.register(&self.info);
+        match tokio::time::timeout(ANSWER_TIMEOUT, registering).await {
+            Ok(answer) => answer,
+            Err(late) => Err(ClientError::Unreachable {
+                url: self.config.coordinator.clone(),
+                source: late.into(),
+            }),
+        }
     }
 
     async fn serve(
@@ -162,7 +172,7 @@ impl Agent {
     /// The coordinator need not wait for this agent's leases to end. It may be gone by now.
     async fn say_goodbye(&self, client: &FleetClient) {
         let farewell = client.deregister(&self.info.name);
-        match tokio::time::timeout(FAREWELL_TIMEOUT, farewell).await {
+        match tokio::time::timeout(ANSWER_TIMEOUT, farewell).await {
             Ok(Ok(())) => tracing::info!("deregistered"),
             Ok(Err(error)) => tracing::warn!("could not deregister: {error}"),
             Err(_) => tracing::warn!("could not deregister: the coordinator does not answer"),

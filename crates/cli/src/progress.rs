@@ -126,9 +126,10 @@ impl Progress {
             .map(|accuracy| format!(", {accuracy:.2} %"));
         let reason = report::reason(trial);
         format!(
-            "trial {} of {}: {}{}{}{}{reason}",
-            trial.id().0 + 1,
+            "{}/{} trial {}: {}{}{}{}{reason}",
+            self.finished() + 1,
             self.spec.budget.trials,
+            trial.id(),
             trial.state().word(),
             latency.unwrap_or_default(),
             accuracy.unwrap_or_default(),

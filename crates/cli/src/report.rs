@@ -12,7 +12,7 @@ use anyhow::Context;
 use bespoke_study::{Front, Study, StudyName, StudySpec, Trial, TrialId};
 
 pub use files::{write_folder, write_whole};
-pub use json::{cost_json, extend, front_json, study_json, trials_json};
+pub use json::{cost_json, extend, front_json, study_json};
 pub use table::{cost_rows, front_table, grid};
 
 /// A study with all that was found.

@@ -34,7 +34,15 @@ pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
     }
     match &measurement.verdict {
         Verdict::Valid { .. } => Ok(ExitCode::SUCCESS),
-        verdict => anyhow::bail!("no latency: {verdict}"),
+        verdict => anyhow::bail!("no latency for {}: {verdict}", what(arguments)),
+    }
+}
+
+/// The network in words.
+fn what(arguments: &Measure) -> String {
+    match (&arguments.onnx, &arguments.network.architecture) {
+        (Some(path), _) => path.display().to_string(),
+        (None, architecture) => architecture.clone().unwrap_or_default(),
     }
 }
 

@@ -97,23 +97,22 @@ fn show(arguments: &Search, report: &Report, folder: &Path) -> anyhow::Result<Ex
     if let StudyState::Failed { reason } = &report.study.state {
         anyhow::bail!("study `{}` cannot go on: {reason}", report.spec.name);
     }
+    let is_empty = report.front.entries().is_empty();
     if arguments.json {
         print_json(&report::front_json(report, |trial| {
             report::onnx_path(folder, trial).display().to_string()
         }))?;
-    } else {
-        print(&report::front_table(report))?;
-    }
-    if report.front.entries().is_empty() {
-        anyhow::bail!(report.why_empty());
-    }
-    if !arguments.json {
+    } else if !is_empty {
         print(&format!(
-            "\nstudy `{}` {}; see {}\n",
+            "{}\nstudy `{}` {}; see {}\n",
+            report::front_table(report),
             report.spec.name,
             report.study.state,
             folder.join("front.html").display()
         ))?;
+    }
+    if is_empty {
+        anyhow::bail!(report.why_empty());
     }
     Ok(ExitCode::SUCCESS)
 }

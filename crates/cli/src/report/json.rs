@@ -36,7 +36,7 @@ fn entry_json(report: &Report, entry: &FrontEntry, onnx: &impl Fn(TrialId) -> St
 }
 
 /// All trials: an array by number.
-pub fn trials_json(report: &Report) -> Value {
+fn trials_json(report: &Report) -> Value {
     report
         .trials
         .iter()
