@@ -9,7 +9,7 @@ use bespoke_measure::{Environment, Measurement, Verdict};
 use crate::{LIMITS, WORKER, onnx, protocol, shell};
 
 async fn measure(worker: &[OsString], target: &str, limits: &Limits) -> Measurement {
-    let target: TargetSpec = target.parse().unwrap();
+    let target: TargetSpec = target.parse().expect("it is a target");
     let measured = measure_local(worker, &target, &onnx(), &protocol(), limits).await;
     measured.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -72,7 +72,7 @@ pub fn work(number: u64) -> Work {
     Work {
         lease: LeaseId(number),
         lease_timeout: Duration::from_secs(30),
-        target: "tract/b1/t1/f32".parse().unwrap(),
+        target: "tract/b1/t1/f32".parse().expect("it is a target"),
         onnx: crate::onnx(),
         protocol: protocol(),
         seed: number,
@@ -84,7 +84,7 @@ pub fn work(number: u64) -> Work {
 impl Coordinator {
     /// Serves on a free port of the loopback address.
     pub fn start(script: Script) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), script)
+        Self::start_at("127.0.0.1:0".parse().expect("it is an address"), script)
     }
 
     /// Serves on threads of its own, so that it can go away with its connections.
@@ -93,7 +93,7 @@ impl Coordinator {
             .worker_threads(1)
             .enable_all()
             .build()
-            .unwrap();
+            .expect("threads can be had");
         let (sender, events) = unbounded_channel();
         let (script, change) = (Arc::new(Mutex::new(script)), Arc::default());
         let service = FleetServiceServer::new(Service {
@@ -101,11 +101,12 @@ impl Coordinator {
             change: Arc::clone(&change),
             events: sender,
         });
-        let listener = std::net::TcpListener::bind(address).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = std::net::TcpListener::bind(address).expect("the port is free");
+        listener.set_nonblocking(true).expect("it is open");
+        let address = listener.local_addr().expect("it is bound");
         let _context = runtime.enter();
-        let incoming = TcpIncoming::from(TcpListener::from_std(listener).unwrap());
+        let incoming =
+            TcpIncoming::from(TcpListener::from_std(listener).expect("it is non-blocking"));
         runtime.spawn(
             Server::builder()
                 .add_service(service)
@@ -122,7 +123,7 @@ impl Coordinator {
 
     /// Changes what will be answered, and wakes an agent that waits for work.
     pub fn change(&self, change: impl FnOnce(&mut Script)) {
-        change(&mut self.script.lock().unwrap());
+        change(&mut self.script.lock().expect("no holder panics"));
         self.change.notify_waiters();
     }
 
@@ -198,7 +199,7 @@ impl Service {
     }
 
     fn check_lease(&self, lease: LeaseId) -> Result<(), Status> {
-        let script = self.script.lock().unwrap();
+        let script = self.script.lock().expect("no holder panics");
         if !script.registered {
             return Err(Status::not_found("no such agent"));
         }
@@ -210,7 +211,7 @@ impl Service {
 
     /// Work, or that there is none yet.
     fn next_work(&self) -> Result<Option<Work>, Status> {
-        let mut script = self.script.lock().unwrap();
+        let mut script = self.script.lock().expect("no holder panics");
         match script.registered {
             true => Ok(script.work.pop_front()),
             false => Err(Status::not_found("no such agent")),
@@ -226,7 +227,7 @@ impl FleetService for Service {
     ) -> Result<Response<wire::RegisterResponse>, Status> {
         let agent = request.into_inner().agent.expect("the client sends it");
         self.tell(Event::Registered(agent));
-        let mut script = self.script.lock().unwrap();
+        let mut script = self.script.lock().expect("no holder panics");
         if let Some(refusal) = &script.refusal {
             return Err(refusal.clone());
         }

@@ -41,7 +41,7 @@ fn config(coordinator: &Coordinator, worker: Vec<OsString>) -> AgentConfig {
 }
 
 fn run(config: AgentConfig) -> Running {
-    let agent = Agent::new(config).unwrap();
+    let agent = Agent::new(config).expect("nothing is empty");
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let stopped = async { stopped.await.unwrap_or(()) };

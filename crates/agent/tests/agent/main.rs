@@ -1,5 +1,7 @@
 //! The agent and its measuring child as processes, against a coordinator that does what each test says.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod child;
 mod coordinator;
 mod fleet;

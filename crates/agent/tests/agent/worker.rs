@@ -17,10 +17,12 @@ fn answer(request: &[u8]) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("cargo builds it beside the tests");
     // A child that has seen enough closes its end.
-    child.stdin.take().unwrap().write_all(request).ok();
-    child.wait_with_output().unwrap()
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(request).ok();
+    drop(stdin);
+    child.wait_with_output().expect("it can be waited for")
 }
 
 fn header(onnx_bytes: u64) -> Value {
@@ -50,7 +52,8 @@ fn assert_refused(output: &Output, sentence: &str) {
 fn assert_does_not_compile(output: &Output) {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
-    let measurement: Measurement = serde_json::from_slice(&output.stdout).unwrap();
+    let measurement: Measurement =
+        serde_json::from_slice(&output.stdout).expect("it is a measurement");
     assert!(
         matches!(measurement.verdict, Verdict::DoesNotCompile { .. }),
         "{:?}",

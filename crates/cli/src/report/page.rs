@@ -46,9 +46,9 @@ pub fn html(report: &Report) -> String {
         }
     }
     draw_table(&mut page, report);
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<div id=\"tip\"></div><script>{SCRIPT}</script></body></html>\n"
+        "<div id=\"tip\"></div><script>{SCRIPT}</script></body></html>"
     );
     page
 }
