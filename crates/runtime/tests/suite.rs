@@ -133,7 +133,7 @@ fn runtimes_agree_on_networks_of_every_shipped_space() {
         let run = |runtime: Box<dyn Runtime>| output(&*runtime, &onnx, &ONE, &input);
         let outputs: Vec<Vec<f32>> = runtimes().into_iter().map(run).collect();
         for pair in outputs.windows(2) {
-            assert_close(&label, &pair[0], &pair[1]);
+            assert_close(label, &pair[0], &pair[1]);
         }
     }
 }
