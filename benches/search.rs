@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .filter_map(|argument| argument.parse().ok())
         .collect();
     let seeds = numbers.first().copied().unwrap_or(3);
-    let trials = numbers.get(1).copied().unwrap_or(48);
+    let trials = numbers.get(1).copied().unwrap_or(40);
     let room = tempfile::tempdir()?;
     let mut shares: Vec<Vec<Vec<f64>>> = vec![Vec::new(); STRATEGIES.len()];
     for seed in 0..seeds {
