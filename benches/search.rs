@@ -1,11 +1,11 @@
 //! What the strategies reach with the same budget: real training, real latencies, several seeds.
 //!
-//!     cargo bench --bench search -- [SEEDS] [TRIALS]
+//!     cargo bench --bench search -- [SEEDS] [TRIALS] [PROGRAM]
 //!
 //! Runs the quickstart's study with each strategy and each seed, interleaved, all on one store, so that a network that
 //! several runs propose has one and the same latency. Prints, for each strategy, the hypervolume that its first trials
 //! dominate (error in per cent up to 40, latency up to the bound; as a percentage of that box): mean and standard
-//! deviation over the seeds.
+//! deviation over the seeds. `PROGRAM` is another build of bespoke to run instead of this one.
 
 use std::{error::Error, fs, path::Path, process::Command};
 
@@ -17,17 +17,20 @@ const WORST_ERROR: f64 = 40.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo passes `--bench`; what remains are this benchmark's own arguments.
-    let numbers: Vec<u32> = std::env::args()
+    let arguments: Vec<String> = std::env::args()
         .skip(1)
-        .filter_map(|argument| argument.parse().ok())
+        .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let seeds = numbers.first().copied().unwrap_or(3);
-    let trials = numbers.get(1).copied().unwrap_or(40);
+    let number = |index: usize| arguments.get(index).map(|text| text.parse()).transpose();
+    let seeds = number(0)?.unwrap_or(3);
+    let trials = number(1)?.unwrap_or(40);
+    let shipped = env!("CARGO_BIN_EXE_bespoke").to_owned();
+    let program = arguments.get(2).unwrap_or(&shipped);
     let room = tempfile::tempdir()?;
     let mut shares: Vec<Vec<Vec<f64>>> = vec![Vec::new(); STRATEGIES.len()];
     for seed in 0..seeds {
         for (index, strategy) in STRATEGIES.iter().enumerate() {
-            let curve = run(room.path(), strategy, seed, trials)?;
+            let curve = run(program, room.path(), strategy, seed, trials)?;
             eprintln!(
                 "{strategy}, seed {seed}: {:.2}",
                 curve.last().copied().unwrap_or(0.0)
@@ -40,7 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Runs a study and gives the share of the box that its first 1, 2, … trials dominate, in per cent.
-fn run(room: &Path, strategy: &str, seed: u32, trials: u32) -> Result<Vec<f64>, Box<dyn Error>> {
+fn run(
+    program: &str,
+    room: &Path,
+    strategy: &str,
+    seed: u32,
+    trials: u32,
+) -> Result<Vec<f64>, Box<dyn Error>> {
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/quickstart.toml");
     let mut study: toml::Table = fs::read_to_string(quickstart)?.parse()?;
     let name = format!("{strategy}-{seed}");
@@ -60,7 +69,7 @@ fn run(room: &Path, strategy: &str, seed: u32, trials: u32) -> Result<Vec<f64>, 
     budget.remove("minutes");
     let file = room.join(format!("{name}.toml"));
     fs::write(&file, toml::to_string(&study)?)?;
-    let status = Command::new(env!("CARGO_BIN_EXE_bespoke"))
+    let status = Command::new(program)
         .current_dir(room)
         .args(["search", &file.display().to_string(), "--json"])
         .output()?;

@@ -25,7 +25,7 @@ fn two_agents_share_the_work_of_a_study() {
     let agent =
         |name: &str| room.start(&["agent", "--coordinator", &url, "--name", name, "--verbose"]);
     let (mut left, mut right) = (agent("left"), agent("right"));
-    room.file("study.toml", study("shared", "random", 6, ""));
+    room.file("study.toml", study("shared", "random", 12, ""));
     room.text(&["studies", "submit", "study.toml", "--coordinator", &url]);
     room.text(&["studies", "watch", "shared", "--coordinator", &url]);
     let front = room.json(&["front", "shared", "--coordinator", &url, "--json"]);

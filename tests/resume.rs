@@ -13,8 +13,7 @@ fn trials(room: &Room, name: &str) -> Vec<Value> {
 fn killed_again_and_again_a_search_ends_as_if_it_had_not_been() {
     let room = Room::new();
     room.file("study.toml", study("killed", "nsga2", 6, ""));
-    room.json(&["search", "study.toml", "--json"]);
-    let whole = trials(&room, "killed");
+    let whole = whole_study(&room);
     // The measurements stay, so that both runs see the same latencies.
     room.text(&["studies", "remove", "killed"]);
 
@@ -37,6 +36,19 @@ fn killed_again_and_again_a_search_ends_as_if_it_had_not_been() {
     assert_eq!(trials(&room, "killed"), whole);
 }
 
+/// Runs the study until each of its networks has a latency: on a busy machine a measurement may be refused as unstable,
+/// and would be taken again.
+fn whole_study(room: &Room) -> Vec<Value> {
+    for _ in 0..10 {
+        room.json(&["search", "study.toml", "--fresh", "--json"]);
+        let trials = trials(room, "killed");
+        if trials.iter().all(|trial| trial["state"] != "failed") {
+            return trials;
+        }
+    }
+    panic!("no run of the study had a latency for each of its networks");
+}
+
 /// A trial without what depends on later trials.
 fn without_front(trial: &Value) -> Value {
     let mut trial = trial.clone();
@@ -52,11 +64,10 @@ fn what_was_measured_is_not_measured_again() {
     let first = trials(&room, "once");
     room.json(&["search", "study.toml", "--fresh", "--json"]);
     let second = trials(&room, "once");
-    let latencies = |trials: &[Value]| {
-        trials
-            .iter()
-            .map(|trial| trial["latencies"].clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(latencies(&first), latencies(&second));
+    for (first, second) in first.iter().zip(&second) {
+        // A trial without a latency was not measured to the end.
+        if first["state"] != "failed" {
+            assert_eq!(first["latencies"], second["latencies"]);
+        }
+    }
 }
