@@ -96,7 +96,7 @@ impl Recipe {
     pub fn check(&self) -> Result<(), RecipeError> {
         in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
         in_range("batch_size", self.batch_size as f64, 1.0, 1e6)?;
-        in_range("learning_rate", self.learning_rate, 1e-9, 1e3)?;
+        in_range("learning_rate", self.learning_rate, 1e-9, 1e9)?;
         in_range("momentum", self.momentum, 0.0, 0.999_999)?;
         in_range("weight_decay", self.weight_decay, 0.0, 1.0)?;
         in_range(
