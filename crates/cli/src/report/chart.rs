@@ -264,7 +264,7 @@ fn draw_dot(svg: &mut String, dot: &Dot<'_>, across: &Scale, up: &Scale) {
     let radius = if dot.class == "front" { 5.0 } else { 4.0 };
     let _ = writeln!(
         svg,
-        "<g class=\"{}\" data-dot><title>{}</title><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/></g>",
+        "<g class=\"{}\" data-dot=\"\"><title>{}</title><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/></g>",
         dot.class,
         escape(&describe(dot)),
         across.at(dot.low),
