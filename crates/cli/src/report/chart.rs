@@ -366,4 +366,31 @@ mod tests {
     fn markup_in_text_is_escaped() {
         assert_eq!(escape("<a href=\"&\">"), "&lt;a href=&quot;&amp;&quot;&gt;");
     }
+
+    /// Markup that a web page forgives is an error in a file of its own: each attribute needs a value in quotes.
+    #[test]
+    fn a_dot_is_well_formed() {
+        let (builder, input) = bespoke_graph::Graph::builder(&[1]);
+        let graph = builder.finish(input).expect("the input is a graph");
+        let id = bespoke_study::TrialId(0);
+        let trial = Trial::proposed(id, "a<b&c".to_owned(), graph.hash(), graph.cost());
+        let dot = Dot {
+            trial: &trial,
+            accuracy: None,
+            median: 1.0,
+            low: 0.9,
+            high: 1.1,
+            class: "infeasible",
+        };
+        let (across, up) = scales(std::slice::from_ref(&dot), None).expect("there is a dot");
+        let mut svg = String::new();
+        draw_dot(&mut svg, &dot, &across, &up);
+        assert!(svg.contains("a&lt;b&amp;c"));
+        for tag in svg.split('<').filter_map(|part| part.split('>').next()) {
+            let outside: String = tag.split('"').step_by(2).collect();
+            for attribute in outside.trim_end_matches('/').split_whitespace().skip(1) {
+                assert!(attribute.ends_with('='), "{attribute} in <{tag}>");
+            }
+        }
+    }
 }
