@@ -83,6 +83,7 @@ fn an_edge_only_ever_points_down() {
 fn only_the_crates_that_the_table_names_know_a_dependency() {
     let owners = [
         ("burn", vec!["bespoke-net"]),
+        ("linfa", vec!["bespoke-predict"]),
         ("tract-onnx", vec!["bespoke-runtime"]),
         ("sled", vec!["bespoke-store"]),
         ("clap", vec!["bespoke-cli"]),

@@ -11,5 +11,5 @@ mod target;
 pub use agent::{AgentInfo, LeaseId, RuntimeInfo, Work};
 pub use fingerprint::{FingerprintError, MachineFingerprint, TargetFingerprint};
 pub use machine::Machine;
-pub use profile::{Profile, ProfileError};
+pub use profile::{Dataflow, Profile, ProfileError, Systolic};
 pub use target::{Precision, TargetError, TargetSpec};

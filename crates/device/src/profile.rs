@@ -27,6 +27,36 @@ pub struct Profile {
     pub peak_gflops: Option<f64>,
     /// Greatest bandwidth of main memory, in 10^9 bytes a second.
     pub bandwidth_gb_s: Option<f64>,
+    /// Time that each operator takes beside its work, in 10^-6 seconds: to be called, to wake threads, to reach an
+    /// accelerator.
+    pub launch_us: Option<f64>,
+    /// The grid of multipliers that matrix products run on, if the device has one.
+    pub systolic: Option<Systolic>,
+}
+
+/// A systolic array: a grid of multiply-accumulate units, each of which hands its operands on to its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Systolic {
+    /// Units from top to bottom.
+    pub rows: u32,
+    /// Units from left to right.
+    pub columns: u32,
+    /// What stays in a unit while the rest passes through it.
+    pub dataflow: Dataflow,
+    /// Steps of the array in 10^9 a second; each unit multiplies and adds once a step.
+    pub clock_ghz: f64,
+}
+
+/// What stays in the units of a systolic array while the rest passes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dataflow {
+    /// The weights.
+    WeightStationary,
+    /// The sums.
+    OutputStationary,
+    /// The inputs.
+    InputStationary,
 }
 
 /// What is wrong with a profile, and where.
@@ -78,6 +108,18 @@ struct RawProfile {
     memory_bytes: Option<Spanned<u64>>,
     peak_gflops: Option<Spanned<f64>>,
     bandwidth_gb_s: Option<Spanned<f64>>,
+    launch_us: Option<Spanned<f64>>,
+    systolic: Option<RawSystolic>,
+}
+
+/// Its table `[systolic]` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSystolic {
+    rows: Option<Spanned<u32>>,
+    columns: Option<Spanned<u32>>,
+    dataflow: Option<Spanned<Dataflow>>,
+    clock_ghz: Option<Spanned<f64>>,
 }
 
 /// A file under its name, for errors to point into.
@@ -85,6 +127,12 @@ struct File<'a> {
     name: &'a str,
     text: &'a str,
 }
+
+const NAME: &str = "must be lower-case letters, digits, `-` and `_`";
+const TEXT: &str = "must not be empty";
+const COUNT: &str = "must be at least 1";
+const RATE: &str = "must be a positive number";
+const TIME: &str = "must be a number from 0";
 
 // === impl Profile ===
 
@@ -94,12 +142,7 @@ impl Profile {
     /// # Errors
     /// Names the file, the line and the key that is wrong.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, ProfileError> {
-        const NAME: &str = "must be lower-case letters, digits, `-` and `_`";
-        const TEXT: &str = "must not be empty";
-        const COUNT: &str = "must be at least 1";
-        const RATE: &str = "must be a positive number";
         let filled = |text: &String| !text.trim().is_empty();
-        let positive = |rate: &f64| rate.is_finite() && *rate > 0.0;
         let file = File {
             name: file_name,
             text,
@@ -124,6 +167,16 @@ impl Profile {
             )?,
             peak_gflops: file.optional("peak_gflops", raw.peak_gflops, positive, RATE)?,
             bandwidth_gb_s: file.optional("bandwidth_gb_s", raw.bandwidth_gb_s, positive, RATE)?,
+            launch_us: file.optional(
+                "launch_us",
+                raw.launch_us,
+                |time| time.is_finite() && *time >= 0.0,
+                TIME,
+            )?,
+            systolic: raw
+                .systolic
+                .map(|systolic| file.systolic(systolic))
+                .transpose()?,
         })
     }
 }
@@ -131,6 +184,16 @@ impl Profile {
 // === impl File ===
 
 impl File<'_> {
+    fn systolic(&self, raw: RawSystolic) -> Result<Systolic, ProfileError> {
+        let count = |count: &u32| *count >= 1;
+        Ok(Systolic {
+            rows: self.required("systolic.rows", raw.rows, count, COUNT)?,
+            columns: self.required("systolic.columns", raw.columns, count, COUNT)?,
+            dataflow: self.required("systolic.dataflow", raw.dataflow, |_| true, "")?,
+            clock_ghz: self.required("systolic.clock_ghz", raw.clock_ghz, positive, RATE)?,
+        })
+    }
+
     fn required<T>(
         &self,
         key: &'static str,
@@ -189,121 +252,9 @@ impl File<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{fs, path::Path};
-
-    use super::*;
-
-    const PROFILE: &str =
-        "name = \"board\"\nsource = \"its data sheet\"\narchitecture = \"aarch64\"\n";
-
-    fn fault(text: &str) -> String {
-        Profile::parse("board.toml", text)
-            .expect_err("not a profile")
-            .to_string()
-    }
-
-    #[test]
-    fn profile_needs_a_name_a_source_and_an_architecture_only() {
-        let profile = Profile::parse("board.toml", PROFILE).expect("a profile");
-        assert_eq!(
-            (profile.name.as_str(), profile.source.as_str()),
-            ("board", "its data sheet")
-        );
-        assert_eq!(profile.architecture, "aarch64");
-        assert_eq!(
-            (profile.cpu, profile.cores, profile.memory_bytes),
-            (None, None, None)
-        );
-        assert_eq!((profile.peak_gflops, profile.bandwidth_gb_s), (None, None));
-    }
-
-    #[test]
-    fn figures_are_read_where_they_are_given() {
-        let text = "cpu = \"Cortex-A76\"\ncores = 4\nmemory_bytes = 8589934592\npeak_gflops = 76.8\nbandwidth_gb_s = 17.1";
-        let profile = Profile::parse("board.toml", &format!("{PROFILE}{text}")).expect("a profile");
-        assert_eq!(
-            (profile.cores, profile.memory_bytes),
-            (Some(4), Some(8 << 30))
-        );
-        assert_eq!(
-            (profile.peak_gflops, profile.bandwidth_gb_s),
-            (Some(76.8), Some(17.1))
-        );
-        assert_eq!(profile.cpu.as_deref(), Some("Cortex-A76"));
-    }
-
-    #[test]
-    fn errors_name_file_line_and_key() {
-        let with = |line: &str| fault(&format!("{PROFILE}{line}"));
-        assert!(
-            with("speed = 3").starts_with("board.toml:4: `speed`: unknown field `speed`"),
-            "{}",
-            with("speed = 3")
-        );
-        assert!(
-            with("cores = \"four\"")
-                .starts_with("board.toml:4: `cores`: invalid type: string \"four\"")
-        );
-        assert_eq!(
-            with("cores = 0"),
-            "board.toml:4: `cores`: must be at least 1"
-        );
-        assert_eq!(
-            with("\npeak_gflops = -1.0"),
-            "board.toml:5: `peak_gflops`: must be a positive number"
-        );
-        assert_eq!(
-            with("cpu = \" \""),
-            "board.toml:4: `cpu`: must not be empty"
-        );
-        assert!(
-            with("cores 4").starts_with("board.toml:4: "),
-            "{}",
-            with("cores 4")
-        );
-        assert_eq!(
-            fault("name = \"A board\""),
-            "board.toml:1: `name`: must be lower-case letters, digits, `-` and `_`"
-        );
-        assert_eq!(
-            fault("name = \"board\"\narchitecture = \"aarch64\""),
-            "board.toml: `source` is missing"
-        );
-    }
-
-    #[test]
-    fn shipped_profiles_are_named_as_their_files() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../devices");
-        let mut names = Vec::new();
-        for entry in fs::read_dir(folder).expect("the folder of profiles") {
-            let path = entry.expect("an entry").path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "toml")
-            {
-                let stem = path
-                    .file_stem()
-                    .expect("a file")
-                    .to_string_lossy()
-                    .into_owned();
-                let text = fs::read_to_string(&path).expect("a text");
-                let profile = Profile::parse(&path.to_string_lossy(), &text)
-                    .unwrap_or_else(|error| panic!("{error}"));
-                assert_eq!(profile.name, stem);
-                names.push(stem);
-            }
-        }
-        names.sort();
-        assert_eq!(
-            names,
-            [
-                "generic-x86-64",
-                "jetson-orin-nano",
-                "raspberry-pi-4",
-                "raspberry-pi-5"
-            ]
-        );
-    }
+fn positive(rate: &f64) -> bool {
+    rate.is_finite() && *rate > 0.0
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,6 +174,13 @@ impl Precision {
         }
     }
 
+    /// Bytes of one value.
+    pub fn bytes(self) -> u32 {
+        match self {
+            Self::F32 => 4,
+        }
+    }
+
     /// The precision of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::F32]

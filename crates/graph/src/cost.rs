@@ -19,6 +19,19 @@ pub struct Cost {
     pub peak_activation_bytes: u64,
 }
 
+/// Work of one operator for one sample, in values and multiply-accumulates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperatorCost {
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Elements of all values that it reads, parameters left out.
+    pub inputs: u64,
+    /// Elements of the value that it yields.
+    pub outputs: u64,
+    /// Elements of the weights that it multiplies with.
+    pub weights: u64,
+}
+
 const BYTES_PER_VALUE: u64 = 4;
 
 // === impl Graph ===
@@ -68,6 +81,28 @@ impl Graph {
             cost.bytes_moved = cost.bytes_moved.saturating_add(self.values_moved(node));
         }
         cost
+    }
+
+    /// What one node of this graph does.
+    pub fn operator_cost(&self, node: &Node) -> OperatorCost {
+        let macs = self.macs(node);
+        let inputs = node.inputs.iter().map(|id| count(&self.node(*id).shape));
+        let outputs = count(&node.shape);
+        OperatorCost {
+            macs,
+            inputs: inputs.fold(0, u64::saturating_add),
+            outputs,
+            weights: self.weights_read(node, macs),
+        }
+    }
+
+    fn weights_read(&self, node: &Node, macs: u64) -> u64 {
+        let uses_of_each = match &node.op {
+            Op::Conv(_) => product(&node.shape.dims()[1..]),
+            Op::Linear { out_features, .. } => count(&node.shape) / (*out_features as u64).max(1),
+            _ => return 0,
+        };
+        macs / uses_of_each.max(1)
     }
 
     fn macs(&self, node: &Node) -> u64 {

@@ -14,7 +14,7 @@ mod op;
 mod shape;
 mod weights;
 
-pub use cost::Cost;
+pub use cost::{Cost, OperatorCost};
 pub use error::GraphError;
 pub use graph::{Builder, Graph, Node, NodeId};
 pub use hash::GraphHash;

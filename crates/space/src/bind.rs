@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use crate::{
@@ -89,6 +89,22 @@ impl Term {
         match &self.kind {
             TermKind::Scalar(_) | TermKind::Table(_) => vec![self],
             TermKind::Choice { options, .. } => options.iter().flat_map(Self::possible).collect(),
+        }
+    }
+
+    /// Adds the decisions that the term has under any choices.
+    pub fn collect_decisions(&self, decisions: &mut BTreeSet<usize>) {
+        match &self.kind {
+            TermKind::Scalar(_) => {}
+            TermKind::Table(fields) => {
+                let terms = fields.iter().map(|(_, term)| term);
+                terms.for_each(|term| term.collect_decisions(decisions));
+            }
+            TermKind::Choice { decision, options } => {
+                decisions.insert(*decision);
+                let terms = options.iter();
+                terms.for_each(|term| term.collect_decisions(decisions));
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::Space;
 
 /// Name and text of each file under `search_spaces`.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("fbnet", include_str!("../../../search_spaces/fbnet.toml")),
     (
         "fbnet_imagenet",
@@ -24,6 +24,10 @@ const FILES: [(&str, &str); 7] = [
     (
         "ofa_mobilenetv3",
         include_str!("../../../search_spaces/ofa_mobilenetv3.toml"),
+    ),
+    (
+        "ofa_mobilenetv3_w12",
+        include_str!("../../../search_spaces/ofa_mobilenetv3_w12.toml"),
     ),
     (
         "proxylessnas",

@@ -6,6 +6,8 @@
 //! each active decision in order, an option with probability (configurations below it) / (total), gives every
 //! architecture probability 1 / size: the factors cancel along the way. All of it in whole numbers, so it is exact.
 
+use std::collections::BTreeMap;
+
 use num_bigint::BigUint;
 use rand::Rng;
 
@@ -31,25 +33,8 @@ enum Draw {
 
 impl Counts {
     pub fn of(decisions: &[Decision]) -> Self {
-        let one = || BigUint::from(1_u32);
-        let mut below: Vec<Vec<BigUint>> = decisions
-            .iter()
-            .map(|decision| vec![one(); decision.options().len()])
-            .collect();
-        let mut size = one();
-        for (index, decision) in decisions.iter().enumerate().rev() {
-            let total: BigUint = below[index].iter().sum();
-            let Some(condition) = decision.condition() else {
-                size *= total;
-                continue;
-            };
-            for (option, is_active) in condition.options.iter().enumerate() {
-                if *is_active {
-                    below[condition.decision][option] *= &total;
-                }
-            }
-        }
-        let draws = below.into_iter().map(Draw::of).collect();
+        let (below, size) = tally(decisions, 0..decisions.len(), |_, _| true);
+        let draws = below.into_values().map(Draw::of).collect();
         Self { size, draws }
     }
 
@@ -71,6 +56,16 @@ impl Counts {
     }
 }
 
+/// Exact number of configurations of some decisions, with which come those that they depend on; only options that are
+/// allowed are taken.
+pub(crate) fn configurations(
+    decisions: &[Decision],
+    among: &[usize],
+    allows: impl Fn(usize, usize) -> bool,
+) -> BigUint {
+    tally(decisions, among.iter().copied(), allows).1
+}
+
 // === impl Draw ===
 
 impl Draw {
@@ -85,6 +80,36 @@ impl Draw {
         });
         Self::Weighted(sums.collect())
     }
+}
+
+/// The configurations below each option of the decisions given, and of all these decisions together.
+fn tally(
+    decisions: &[Decision],
+    among: impl DoubleEndedIterator<Item = usize> + Clone,
+    allows: impl Fn(usize, usize) -> bool,
+) -> (BTreeMap<usize, Vec<BigUint>>, BigUint) {
+    let weights = |decision: usize| {
+        let options = 0..decisions[decision].options().len();
+        let weights = options.map(|option| BigUint::from(u32::from(allows(decision, option))));
+        (decision, weights.collect())
+    };
+    let mut below: BTreeMap<usize, Vec<BigUint>> = among.clone().map(weights).collect();
+    let mut size = BigUint::from(1_u32);
+    for index in among.rev() {
+        let total: BigUint = below[&index].iter().sum();
+        let Some(condition) = decisions[index].condition() else {
+            size *= total;
+            continue;
+        };
+        let parent = below.get_mut(&condition.decision);
+        let parent = parent.expect("what a decision depends on is tallied with it");
+        for (weight, is_active) in parent.iter_mut().zip(&condition.options) {
+            if *is_active {
+                *weight *= &total;
+            }
+        }
+    }
+    (below, size)
 }
 
 /// A number below the bound, all equally likely: draws of as many bits as the bound has, until one is below it.

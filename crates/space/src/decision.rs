@@ -67,3 +67,13 @@ pub(crate) fn walk(
     }
     (choices, active)
 }
+
+/// Whether a decision is active, given the choices of those that it depends on.
+pub(crate) fn is_active(decisions: &[Decision], index: usize, choices: &[u16]) -> bool {
+    decisions[index].condition().is_none_or(|condition| {
+        let parent = condition.decision;
+        let option = usize::from(choices[parent]);
+        let is_met = condition.options.get(option).is_some_and(|active| *active);
+        is_met && is_active(decisions, parent, choices)
+    })
+}

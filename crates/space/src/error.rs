@@ -39,6 +39,30 @@ pub struct ArchitectureError {
     pub reason: String,
 }
 
+/// Why a chain of layers cannot be expanded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpandError {
+    /// An architecture does not form a network.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// Layers have to remember too much of what earlier ones read.
+    #[error("the chain of {space} has more than {most} transitions up to the layer `{layer}`")]
+    TooLarge {
+        /// Name of the space.
+        space: String,
+        /// The layer at which the limit was met.
+        layer: String,
+        /// The limit.
+        most: usize,
+    },
+    /// A decision is left with nothing to choose from.
+    #[error("no option of `{decision}` is allowed")]
+    NoOption {
+        /// Path of the decision.
+        decision: String,
+    },
+}
+
 /// A fault before the name of the file is put in front of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {

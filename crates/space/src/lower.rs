@@ -7,11 +7,12 @@ mod head;
 mod mbconv;
 mod settings;
 
-use bespoke_graph::Graph;
+use bespoke_graph::{Builder, Graph, NodeId, Shape};
 
 use crate::{
     bind::{Field, Term, TermKind},
     error::Fault,
+    stage::Stage,
     template::Template,
     value::Scalar,
 };
@@ -38,33 +39,48 @@ pub(crate) enum Block {
 
 /// Builds the network of the template under the choices.
 pub(crate) fn lower(template: &Template, choices: &[u16]) -> Result<Graph, Fault> {
-    let channels = input(&template.channels, "channels", MAX_INPUT_CHANNELS, choices)?;
-    let resolution = input(&template.resolution, "resolution", MAX_RESOLUTION, choices)?;
-    let (mut builder, mut at) = Graph::builder(&[channels, resolution, resolution]);
+    let (mut builder, mut at) = Graph::builder(&input_shape(template, choices)?);
     let mut line = template.channels.line;
     for stage in &template.stages {
-        let depth = stage.depth.as_ref().and_then(|term| term.integer(choices));
-        let depth = depth.map_or(1, |depth| usize::try_from(depth).unwrap_or(0));
-        for (index, layer) in stage.layers.iter().take(depth).enumerate() {
-            let (block, overrides) = Block::of(layer.block.resolve(choices))?;
-            let settings = Settings::new(block, layer, overrides, choices, index == 0);
-            let mut body = Body::new(&mut builder, at, layer);
-            block.lower(&settings, &mut body, template.classes)?;
-            at = body.at();
-            line = layer.line;
+        for index in 0..stage.depth_under(choices) {
+            (_, at) = add_layer(&mut builder, at, (stage, index), template.classes, choices)?;
+            line = stage.layers[index].line;
         }
     }
-    let shape = builder.shape(at);
-    if shape.dims() != [template.classes] {
-        let reason = format!(
-            "the network ends in a value of shape {shape}, not [{}]: let it end in a classifier",
-            template.classes
-        );
-        return Err(Fault::new(line, "stage", reason));
+    check_output(template, builder.shape(at), line)?;
+    finish(builder, at, line)
+}
+
+/// Builds one layer of a stage by itself on an input of the shape given: which block it is, and the layer's operators.
+pub(crate) fn lower_layer(
+    (stage, index): (&Stage, usize),
+    input: &[usize],
+    classes: usize,
+    choices: &[u16],
+) -> Result<(Block, Graph), Fault> {
+    let (mut builder, at) = Graph::builder(input);
+    let (block, at) = add_layer(&mut builder, at, (stage, index), classes, choices)?;
+    Ok((block, finish(builder, at, stage.layers[index].line)?))
+}
+
+/// Channels, height and width of the network's input.
+pub(crate) fn input_shape(template: &Template, choices: &[u16]) -> Result<[usize; 3], Fault> {
+    let channels = input(&template.channels, "channels", MAX_INPUT_CHANNELS, choices)?;
+    let resolution = input(&template.resolution, "resolution", MAX_RESOLUTION, choices)?;
+    Ok([channels, resolution, resolution])
+}
+
+/// Whether a network that ends in a value of this shape tells the template's classes apart; `line` is that of its last
+/// layer.
+pub(crate) fn check_output(template: &Template, shape: &Shape, line: u32) -> Result<(), Fault> {
+    if shape.dims() == [template.classes] {
+        return Ok(());
     }
-    builder
-        .finish(at)
-        .map_err(|error| Fault::new(line, "stage", error.to_string()))
+    let reason = format!(
+        "the network ends in a value of shape {shape}, not [{}]: let it end in a classifier",
+        template.classes
+    );
+    Err(Fault::new(line, "stage", reason))
 }
 
 // === impl Block ===
@@ -159,6 +175,27 @@ impl Block {
             Self::Classifier => head::classifier(set, body, classes),
         }
     }
+}
+
+fn add_layer(
+    builder: &mut Builder,
+    at: NodeId,
+    (stage, index): (&Stage, usize),
+    classes: usize,
+    choices: &[u16],
+) -> Result<(Block, NodeId), Fault> {
+    let layer = &stage.layers[index];
+    let (block, overrides) = Block::of(layer.block.resolve(choices))?;
+    let settings = Settings::new(block, layer, overrides, choices, index == 0);
+    let mut body = Body::new(builder, at, layer);
+    block.lower(&settings, &mut body, classes)?;
+    Ok((block, body.at()))
+}
+
+fn finish(builder: Builder, at: NodeId, line: u32) -> Result<Graph, Fault> {
+    builder
+        .finish(at)
+        .map_err(|error| Fault::new(line, "stage", error.to_string()))
 }
 
 fn input(term: &Term, key: &str, most: i64, choices: &[u16]) -> Result<usize, Fault> {

@@ -20,13 +20,13 @@ const MAX_TRIED_LAYERS: usize = 200_000;
 /// A template of networks with choices in it.
 #[derive(Debug, Clone)]
 pub struct Space {
-    file: String,
+    pub(crate) file: String,
     name: String,
     source: String,
     decisions: Vec<Decision>,
     pub(crate) counts: Counts,
     notation: Notation,
-    template: Template,
+    pub(crate) template: Template,
 }
 
 // === impl Space ===

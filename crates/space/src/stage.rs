@@ -72,6 +72,17 @@ struct BoundBlock {
     decision: Option<usize>,
 }
 
+// === impl Stage ===
+
+impl Stage {
+    /// Number of layers under the choices.
+    pub fn depth_under(&self, choices: &[u16]) -> usize {
+        let depth = self.depth.as_ref().and_then(|term| term.integer(choices));
+        let depth = depth.map_or(1, |depth| usize::try_from(depth).unwrap_or(0));
+        depth.min(self.layers.len())
+    }
+}
+
 // === impl Reader ===
 
 impl<'a> Reader<'a> {

@@ -1,6 +1,7 @@
 //! The space crate seen from outside.
 
 mod blocks;
+mod chain;
 mod faults;
 mod language;
 mod moves;

@@ -17,6 +17,7 @@ fn sizes_are_the_published_ones() {
         ("mnasnet", "1247968747541495808"),
         // 25 x 7371^5, where 7371 = 9^2 + 9^3 + 9^4
         ("ofa_mobilenetv3", "543966387314312146275"),
+        ("ofa_mobilenetv3_w12", "543966387314312146275"),
         // 2 x 3 x 2 x 2 x (1 + 3) in the first stage, (6 + 6^2 + 6^3) x 3 x 2 x 2 in each of the others
         ("mobile_small", "920180736"),
     ];
@@ -110,4 +111,29 @@ fn once_for_all_rounds_and_squeezes_as_published() {
     assert_eq!(node("stage5.layer2.sum"), Some(vec![160, 7, 7]));
     assert_eq!(node("stage5.layer3.sum"), None);
     assert_eq!(node("head.hidden_act"), Some(vec![1280]));
+}
+
+#[test]
+fn once_for_all_of_width_1_2_has_the_channels_that_its_tables_are_for() {
+    let space = builtin("ofa_mobilenetv3_w12");
+    let largest = space.architecture(&vec![2; space.decisions().len()]);
+    let largest = largest.expect("every decision has three options or more");
+    let graph = space.lower(&largest).expect("a network");
+    let channels = |name: &str| {
+        let node = graph.nodes().iter().find(|node| node.name == name);
+        node.map(|node| node.shape.dims()[0])
+    };
+    // Keys of the published tables: 24, then 32, 48, 96, 136 and 192, expanded 6 times; 1152 and 1536 at the end.
+    let ends = ["stage1", "stage2", "stage3", "stage4", "stage5"].map(|stage| {
+        let layer = |part| channels(&format!("{stage}.layer4.{part}"));
+        (layer("expand"), layer("sum"))
+    });
+    let wanted = [(192, 32), (288, 48), (576, 96), (816, 136), (1152, 192)];
+    assert_eq!(
+        ends,
+        wanted.map(|(wide, narrow)| (Some(wide), Some(narrow)))
+    );
+    assert_eq!(channels("first.sum"), Some(24));
+    assert_eq!(channels("last.conv"), Some(1152));
+    assert_eq!(channels("head.hidden"), Some(1536));
 }

@@ -1,0 +1,102 @@
+//! Counting a graph's operators.
+
+use bespoke_graph::{Graph, NodeId, OperatorCost};
+
+use super::{Attribute, Class, Features, Key, Level};
+
+/// Rough time of an operator, in nanoseconds on a small processor, to tell which path through a graph is heaviest:
+/// a launch, ten multiply-accumulates a nanosecond, ten bytes a nanosecond. Only the proportions matter.
+fn weight(cost: &OperatorCost) -> f64 {
+    1000.0 + cost.macs as f64 / 10.0 + (cost.inputs + cost.outputs) as f64 * 0.4
+}
+
+// === impl Features ===
+
+impl Features {
+    /// The features of a graph as it was written.
+    pub fn of(graph: &Graph) -> Self {
+        let live = graph.live();
+        let mut features = Self::default();
+        features.set(Level::Raw, sums(graph, graph.ids()));
+        let used = used(graph);
+        features.set(
+            Level::Used,
+            sums(graph, graph.ids().filter(|id| used[id.index()])),
+        );
+        features.set(Level::Live, sums(&live, live.ids()));
+        features.set(Level::Path, sums(&live, heaviest_path(&live).into_iter()));
+        features
+    }
+}
+
+/// Which nodes the output depends on.
+pub(super) fn used(graph: &Graph) -> Vec<bool> {
+    let mut used = vec![false; graph.nodes().len()];
+    used[graph.output().index()] = true;
+    for id in graph.ids().rev() {
+        if used[id.index()] {
+            for input in &graph.node(id).inputs {
+                used[input.index()] = true;
+            }
+        }
+    }
+    used
+}
+
+/// The nodes on the heaviest path to the output.
+fn heaviest_path(graph: &Graph) -> Vec<NodeId> {
+    let mut totals: Vec<f64> = Vec::with_capacity(graph.nodes().len());
+    let mut before: Vec<Option<NodeId>> = Vec::with_capacity(graph.nodes().len());
+    for node in graph.nodes() {
+        let heaviest = node
+            .inputs
+            .iter()
+            .max_by(|a, b| totals[a.index()].total_cmp(&totals[b.index()]));
+        let own = match Class::of(graph, node) {
+            Some(_) => weight(&graph.operator_cost(node)),
+            None => 0.0,
+        };
+        totals.push(own + heaviest.map_or(0.0, |id| totals[id.index()]));
+        before.push(heaviest.copied());
+    }
+    std::iter::successors(Some(graph.output()), |id| before[id.index()]).collect()
+}
+
+/// Sums over some of a graph's nodes. Nodes that do the same are counted first and then written out once.
+fn sums(graph: &Graph, ids: impl Iterator<Item = NodeId>) -> Vec<(Key, f64)> {
+    let node = |id| {
+        let node = graph.node(id);
+        Class::of(graph, node).map(|class| (class, graph.operator_cost(node)))
+    };
+    let mut operators: Vec<(Class, OperatorCost)> = ids.filter_map(node).collect();
+    operators.sort_unstable();
+    let mut sums = Vec::new();
+    for alike in operators.chunk_by(|a, b| a == b) {
+        let ((class, cost), times) = (alike[0], alike.len() as f64);
+        let size = ((cost.macs + cost.outputs).max(1) as f64).log2() / 2.0;
+        let (size, share) = (size as u8, size.fract());
+        let sizes = [size, size + 1].map(|size| size.min(Key::LARGEST));
+        for (size, share) in sizes.into_iter().zip([1.0 - share, share]) {
+            let shares = amounts(&cost).map(|(attribute, amount)| {
+                let key = Key {
+                    class,
+                    size,
+                    attribute,
+                };
+                (key, amount * times * share)
+            });
+            sums.extend(shares.into_iter().filter(|(_, amount)| *amount > 0.0));
+        }
+    }
+    sums
+}
+
+fn amounts(cost: &OperatorCost) -> [(Attribute, f64); 5] {
+    [
+        (Attribute::Operators, 1.0),
+        (Attribute::Macs, cost.macs as f64),
+        (Attribute::Inputs, cost.inputs as f64),
+        (Attribute::Outputs, cost.outputs as f64),
+        (Attribute::Weights, cost.weights as f64),
+    ]
+}

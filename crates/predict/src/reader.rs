@@ -1,0 +1,326 @@
+//! Networks of one space, read quickly: a layer is looked at once, however many networks have it.
+
+use std::collections::HashMap;
+
+use bespoke_graph::{Graph, NodeId, Op};
+use bespoke_space::{Architecture, Chain, PieceId, Space};
+
+use crate::{
+    Network, PredictError,
+    features::{Features, Key, Level},
+};
+
+/// Reads the networks of one space. What it has seen of the space it remembers.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    chain: Chain,
+    /// By piece.
+    parts: Vec<Part>,
+    keys: Vec<Key>,
+    numbers: HashMap<Key, u32>,
+    /// One sum for each key, zero between networks.
+    sums: Vec<f64>,
+    pieces: Vec<PieceId>,
+}
+
+/// What a piece adds to the features of a network.
+#[derive(Debug, Clone)]
+struct Part {
+    flops: u64,
+    raw: Sums,
+    used: Sums,
+    /// Whether anything before the piece is used through it.
+    uses_input: bool,
+    fed: Live,
+    /// The same piece where nothing but zeros comes in.
+    starved: Live,
+}
+
+/// A piece's live graph.
+#[derive(Debug, Clone)]
+struct Live {
+    all: Sums,
+    path: Sums,
+    uses_input: bool,
+    gives_zeros: bool,
+}
+
+/// Sums by the numbers of their keys.
+type Sums = Vec<(u32, f64)>;
+
+// === impl Reader ===
+
+impl Reader {
+    /// A reader that has seen nothing yet.
+    pub fn new(space: &Space) -> Self {
+        Self {
+            chain: space.chain(),
+            parts: Vec::new(),
+            keys: Vec::new(),
+            numbers: HashMap::new(),
+            sums: Vec::new(),
+            pieces: Vec::new(),
+        }
+    }
+
+    /// The space.
+    pub fn space(&self) -> &Space {
+        self.chain.space()
+    }
+
+    /// The network of an architecture: equal to [`Network::of`], in a fraction of its time.
+    ///
+    /// # Errors
+    /// When the architecture does not lower to a graph.
+    pub fn network(&mut self, architecture: &Architecture) -> Result<Network, PredictError> {
+        let mut features = Features::default();
+        for (level, sums) in Level::ALL.into_iter().zip(self.trace(architecture)?) {
+            features.set_sorted(level, sums);
+        }
+        let flops = self
+            .pieces
+            .iter()
+            .map(|piece| self.parts[piece.index()].flops);
+        Ok(Network::new(architecture.clone(), flops.sum(), features))
+    }
+
+    /// The sums at each level, in the order of their keys.
+    fn trace(&mut self, architecture: &Architecture) -> Result<[Vec<(Key, f64)>; 4], PredictError> {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        self.chain.trace(architecture, &mut pieces)?;
+        self.look_at_new_pieces();
+        let parts: Vec<usize> = pieces.iter().map(|piece| piece.index()).collect();
+        self.pieces = pieces;
+        let (used, lives) = (self.used(&parts), self.lives(&parts));
+        let mut adder = Adder {
+            sums: &mut self.sums,
+            touched: Vec::new(),
+            keys: &self.keys,
+        };
+        let all = &self.parts;
+        let live = |index: usize, is_starved: bool| match is_starved {
+            true => &all[index].starved,
+            false => &all[index].fed,
+        };
+        Ok([
+            adder.total(parts.iter().map(|part| &all[*part].raw)),
+            adder.total(used.iter().map(|part| &all[*part].used)),
+            adder.total(
+                lives
+                    .iter()
+                    .map(|(part, starved)| &live(*part, *starved).all),
+            ),
+            adder.total(
+                lives
+                    .iter()
+                    .map(|(part, starved)| &live(*part, *starved).path),
+            ),
+        ])
+    }
+
+    /// The parts that the output depends on, from the last.
+    fn used(&self, parts: &[usize]) -> Vec<usize> {
+        let mut used = Vec::with_capacity(parts.len());
+        for part in parts.iter().rev() {
+            used.push(*part);
+            if !self.parts[*part].uses_input {
+                break;
+            }
+        }
+        used
+    }
+
+    /// The parts that are live, from the last, and whether nothing but zeros comes to each.
+    fn lives(&self, parts: &[usize]) -> Vec<(usize, bool)> {
+        let mut is_starved = false;
+        let mut with_input = Vec::with_capacity(parts.len());
+        for part in parts {
+            with_input.push((*part, is_starved));
+            is_starved = match is_starved {
+                true => self.parts[*part].starved.gives_zeros,
+                false => self.parts[*part].fed.gives_zeros,
+            };
+        }
+        let mut live = Vec::with_capacity(parts.len());
+        for (part, is_starved) in with_input.into_iter().rev() {
+            live.push((part, is_starved));
+            if is_starved || !self.parts[part].fed.uses_input {
+                break;
+            }
+        }
+        live
+    }
+
+    fn look_at_new_pieces(&mut self) {
+        for piece in &self.chain.pieces()[self.parts.len()..] {
+            let (keys, numbers) = (&mut self.keys, &mut self.numbers);
+            let mut number = |key: Key| {
+                *numbers.entry(key).or_insert_with(|| {
+                    keys.push(key);
+                    u32::try_from(keys.len() - 1).expect("there are fewer keys")
+                })
+            };
+            self.parts.push(Part::of(&piece.graph, &mut number));
+        }
+        self.sums.resize(self.keys.len(), 0.0);
+    }
+}
+
+/// Adds sums up.
+struct Adder<'a> {
+    sums: &'a mut Vec<f64>,
+    touched: Vec<u32>,
+    keys: &'a [Key],
+}
+
+// === impl Adder ===
+
+impl Adder<'_> {
+    fn total<'p>(&mut self, parts: impl Iterator<Item = &'p Sums>) -> Vec<(Key, f64)> {
+        for (number, amount) in parts.flatten() {
+            let sum = &mut self.sums[*number as usize];
+            if *sum == 0.0 {
+                self.touched.push(*number);
+            }
+            *sum += amount;
+        }
+        let take = |number: u32| {
+            let sum = std::mem::take(&mut self.sums[number as usize]);
+            (self.keys[number as usize], sum)
+        };
+        let mut total: Vec<(Key, f64)> = self.touched.drain(..).map(take).collect();
+        total.sort_unstable_by_key(|(key, _)| *key);
+        total
+    }
+}
+
+// === impl Part ===
+
+impl Part {
+    fn of(graph: &Graph, number: &mut impl FnMut(Key) -> u32) -> Self {
+        let features = Features::of(graph);
+        let mut sums = |level| {
+            let sums = features.at(level).iter();
+            sums.map(|(key, sum)| (number(*key), *sum)).collect()
+        };
+        Self {
+            flops: graph.cost().flops,
+            raw: sums(Level::Raw),
+            used: sums(Level::Used),
+            uses_input: reads_input(graph),
+            fed: Live::of(graph, number),
+            starved: Live::of(&starved(graph), number),
+        }
+    }
+}
+
+// === impl Live ===
+
+impl Live {
+    fn of(graph: &Graph, number: &mut impl FnMut(Key) -> u32) -> Self {
+        let (live, features) = (graph.live(), Features::of(graph));
+        let mut sums = |level| {
+            let sums = features.at(level).iter();
+            sums.map(|(key, sum)| (number(*key), *sum)).collect()
+        };
+        Self {
+            all: sums(Level::Live),
+            path: sums(Level::Path),
+            uses_input: reads_input(&live),
+            gives_zeros: matches!(live.node(live.output()).op, Op::Zeros { .. }),
+        }
+    }
+}
+
+/// Whether the output depends on the input.
+fn reads_input(graph: &Graph) -> bool {
+    let mut used = vec![false; graph.nodes().len()];
+    used[graph.output().index()] = true;
+    for id in graph.ids().rev() {
+        if used[id.index()] {
+            for input in &graph.node(id).inputs {
+                used[input.index()] = true;
+            }
+        }
+    }
+    used[0]
+}
+
+/// The same graph, fed with zeros.
+fn starved(graph: &Graph) -> Graph {
+    let shape = graph.input_shape().dims();
+    let (mut builder, input) = Graph::builder(shape);
+    let zeros = Op::Zeros {
+        shape: shape.to_vec(),
+    };
+    let mut ids: Vec<NodeId> = Vec::with_capacity(graph.nodes().len());
+    let fits = "the shapes are those of the graph, where they fitted";
+    ids.push(
+        builder
+            .push("starved.input", zeros, &[input; 0])
+            .expect(fits),
+    );
+    for node in &graph.nodes()[1..] {
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|id| ids[id.index()]).collect();
+        ids.push(
+            builder
+                .push(node.name.clone(), node.op.clone(), &inputs)
+                .expect(fits),
+        );
+    }
+    builder.finish(ids[graph.output().index()]).expect(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Sums may be added in another order.
+    fn assert_alike(a: &Network, b: &Network, what: &str) {
+        for level in Level::ALL {
+            let (a, b) = (a.features().at(level), b.features().at(level));
+            assert_eq!(a.len(), b.len(), "{what} at {level:?}");
+            for ((key, sum), (other, expected)) in a.iter().zip(b) {
+                assert_eq!(key, other, "{what} at {level:?}");
+                let close = (sum - expected).abs() <= 1e-9 * expected;
+                assert!(close, "{what} at {level:?}, {key:?}: {sum}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn read_in_pieces_a_network_is_what_its_graph_is() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for name in Space::builtin_names() {
+            let space = Space::builtin(name).expect("it comes with the program");
+            let mut reader = Reader::new(&space);
+            for _ in 0..10 {
+                let architecture = space.sample(&mut rng);
+                let read = reader.network(&architecture).expect("it lowers");
+                let whole = Network::of(&space, &architecture).expect("it lowers");
+                assert_alike(&read, &whole, &space.format_architecture(&architecture));
+            }
+        }
+    }
+
+    #[test]
+    fn dead_cells_cut_off_what_is_before_them() {
+        let space = Space::builtin("nasbench201").expect("it comes with the program");
+        let mut reader = Reader::new(&space);
+        for text in [
+            "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+            "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|",
+            "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|nor_conv_3x3~1|none~2|",
+            "|skip_connect~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|",
+            "|none~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|",
+        ] {
+            let architecture = space.parse_architecture(text).expect("a cell");
+            let read = reader.network(&architecture).expect("it lowers");
+            let whole = Network::of(&space, &architecture).expect("it lowers");
+            assert_alike(&read, &whole, text);
+        }
+    }
+}
