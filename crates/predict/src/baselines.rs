@@ -8,6 +8,7 @@
 
 mod analytical;
 mod flops;
+mod lookup;
 mod regression;
 mod scaled;
 mod spread;
@@ -16,6 +17,7 @@ use rand::seq::index;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 pub use flops::Flops;
+pub use lookup::Lookup;
 pub use regression::Regression;
 
 /// Draws as many different places of a pool as asked, or all where it is smaller.

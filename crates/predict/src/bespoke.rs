@@ -8,6 +8,8 @@ mod posterior;
 mod predictor;
 mod prior;
 mod scales;
+#[cfg(test)]
+mod tests;
 
 pub use predictor::BespokePredictor;
 pub use prior::Prior;

@@ -114,7 +114,7 @@ impl Evaluation {
         let began = clock();
         let fitted = method.fit(&task, self.seed)?;
         let train_seconds = (clock() - began).as_secs_f64();
-        let mut scoring = Scoring {
+        let scoring = Scoring {
             evaluation: self,
             networks: &networks,
             fitted: fitted.as_ref(),
@@ -123,12 +123,7 @@ impl Evaluation {
             test,
             times: Times::default(),
         };
-        let draws = self.draws.get();
-        let mut scores = Vec::new();
-        for (index, target) in targets.iter().enumerate() {
-            let mut told = |draw| told(index * draws + draw, targets.len() * draws);
-            scores.push(scoring.target(target, table.latencies_ms(target)?, &mut told)?);
-        }
+        let (scores, times) = scoring.targets(&targets, table, told)?;
         Ok(Scorecard {
             method: method.name().to_owned(),
             sources: self.sources.clone(),
@@ -136,13 +131,13 @@ impl Evaluation {
             pool_rows: self.pool_rows().clone(),
             test_rows: self.test_rows.clone(),
             rows_left_out: table.rows_left_out(),
-            draws,
+            draws: self.draws.get(),
             mean_spearman: mean(scores.iter().map(|target| target.spearman)),
             targets: scores,
             train_seconds,
-            plan_ms: median(&scoring.times.plan),
-            adapt_ms: median(&scoring.times.adapt),
-            predict_us: median(&scoring.times.predict) * 1e3,
+            plan_ms: median(&times.plan),
+            adapt_ms: median(&times.adapt),
+            predict_us: median(&times.predict) * 1e3,
         })
     }
 
@@ -196,6 +191,21 @@ impl Evaluation {
 // === impl Scoring ===
 
 impl Scoring<'_> {
+    fn targets(
+        mut self,
+        targets: &[String],
+        table: &Table,
+        told: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Vec<TargetScores>, Times), EvaluateError> {
+        let draws = self.evaluation.draws.get();
+        let mut scores = Vec::with_capacity(targets.len());
+        for (index, target) in targets.iter().enumerate() {
+            let mut told = |draw| told(index * draws + draw, targets.len() * draws);
+            scores.push(self.target(target, table.latencies_ms(target)?, &mut told)?);
+        }
+        Ok((scores, self.times))
+    }
+
     fn target(
         &mut self,
         name: &str,

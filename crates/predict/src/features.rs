@@ -12,6 +12,7 @@ mod count;
 use serde::{Deserialize, Serialize};
 
 pub use class::Class;
+pub(crate) use count::Counted;
 
 /// Sums over a network's operators, by what of the network is counted.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -16,7 +16,7 @@ mod reader;
 mod score;
 mod table;
 
-pub use baselines::{Flops, Regression};
+pub use baselines::{Flops, Lookup, Regression};
 pub use bespoke::{Bespoke, BespokePredictor, Prior};
 pub use error::PredictError;
 pub use evaluate::{EvaluateError, Evaluation, Scorecard, TargetScores, Targets};

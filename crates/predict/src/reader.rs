@@ -7,7 +7,7 @@ use bespoke_space::{Architecture, Chain, PieceId, Space};
 
 use crate::{
     Network, PredictError,
-    features::{Features, Key, Level},
+    features::{Counted, Features, Key, Level},
 };
 
 /// Reads the networks of one space. What it has seen of the space it remembers.
@@ -32,8 +32,8 @@ struct Part {
     /// Whether anything before the piece is used through it.
     uses_input: bool,
     fed: Live,
-    /// The same piece where nothing but zeros comes in.
-    starved: Live,
+    /// The same piece where nothing but zeros comes in; looked at when that first happens.
+    starved: Option<Live>,
 }
 
 /// A piece's live graph.
@@ -98,23 +98,12 @@ impl Reader {
             keys: &self.keys,
         };
         let all = &self.parts;
-        let live = |index: usize, is_starved: bool| match is_starved {
-            true => &all[index].starved,
-            false => &all[index].fed,
-        };
+        let live = |(part, is_starved): &(usize, bool)| all[*part].live(*is_starved);
         Ok([
             adder.total(parts.iter().map(|part| &all[*part].raw)),
             adder.total(used.iter().map(|part| &all[*part].used)),
-            adder.total(
-                lives
-                    .iter()
-                    .map(|(part, starved)| &live(*part, *starved).all),
-            ),
-            adder.total(
-                lives
-                    .iter()
-                    .map(|(part, starved)| &live(*part, *starved).path),
-            ),
+            adder.total(lives.iter().map(|part| &live(part).all)),
+            adder.total(lives.iter().map(|part| &live(part).path)),
         ])
     }
 
@@ -131,15 +120,16 @@ impl Reader {
     }
 
     /// The parts that are live, from the last, and whether nothing but zeros comes to each.
-    fn lives(&self, parts: &[usize]) -> Vec<(usize, bool)> {
+    fn lives(&mut self, parts: &[usize]) -> Vec<(usize, bool)> {
         let mut is_starved = false;
         let mut with_input = Vec::with_capacity(parts.len());
         for part in parts {
             with_input.push((*part, is_starved));
-            is_starved = match is_starved {
-                true => self.parts[*part].starved.gives_zeros,
-                false => self.parts[*part].fed.gives_zeros,
-            };
+            if is_starved && self.parts[*part].starved.is_none() {
+                let starved = starved(&self.chain.pieces()[*part].graph);
+                self.parts[*part].starved = Some(self.live(&Counted::of(&starved)));
+            }
+            is_starved = self.parts[*part].live(is_starved).gives_zeros;
         }
         let mut live = Vec::with_capacity(parts.len());
         for (part, is_starved) in with_input.into_iter().rev() {
@@ -152,17 +142,41 @@ impl Reader {
     }
 
     fn look_at_new_pieces(&mut self) {
-        for piece in &self.chain.pieces()[self.parts.len()..] {
-            let (keys, numbers) = (&mut self.keys, &mut self.numbers);
-            let mut number = |key: Key| {
-                *numbers.entry(key).or_insert_with(|| {
-                    keys.push(key);
-                    u32::try_from(keys.len() - 1).expect("there are fewer keys")
-                })
+        for index in self.parts.len()..self.chain.pieces().len() {
+            let graph = self.chain.pieces()[index].graph.clone();
+            let counted = Counted::of(&graph);
+            let part = Part {
+                flops: graph.cost().flops,
+                raw: self.numbers_of(counted.features.at(Level::Raw)),
+                used: self.numbers_of(counted.features.at(Level::Used)),
+                uses_input: counted.uses_input,
+                fed: self.live(&counted),
+                starved: None,
             };
-            self.parts.push(Part::of(&piece.graph, &mut number));
+            self.parts.push(part);
         }
-        self.sums.resize(self.keys.len(), 0.0);
+    }
+
+    fn live(&mut self, counted: &Counted) -> Live {
+        Live {
+            all: self.numbers_of(counted.features.at(Level::Live)),
+            path: self.numbers_of(counted.features.at(Level::Path)),
+            uses_input: counted.live_uses_input,
+            gives_zeros: counted.gives_zeros,
+        }
+    }
+
+    fn numbers_of(&mut self, sums: &[(Key, f64)]) -> Sums {
+        let number = |(key, sum): &(Key, f64)| {
+            let next = u32::try_from(self.keys.len()).expect("there are fewer keys");
+            let number = *self.numbers.entry(*key).or_insert(next);
+            if number == next {
+                self.keys.push(*key);
+                self.sums.push(0.0);
+            }
+            (number, *sum)
+        };
+        sums.iter().map(number).collect()
     }
 }
 
@@ -197,53 +211,12 @@ impl Adder<'_> {
 // === impl Part ===
 
 impl Part {
-    fn of(graph: &Graph, number: &mut impl FnMut(Key) -> u32) -> Self {
-        let features = Features::of(graph);
-        let mut sums = |level| {
-            let sums = features.at(level).iter();
-            sums.map(|(key, sum)| (number(*key), *sum)).collect()
-        };
-        Self {
-            flops: graph.cost().flops,
-            raw: sums(Level::Raw),
-            used: sums(Level::Used),
-            uses_input: reads_input(graph),
-            fed: Live::of(graph, number),
-            starved: Live::of(&starved(graph), number),
+    fn live(&self, is_starved: bool) -> &Live {
+        match (&self.starved, is_starved) {
+            (Some(starved), true) => starved,
+            _ => &self.fed,
         }
     }
-}
-
-// === impl Live ===
-
-impl Live {
-    fn of(graph: &Graph, number: &mut impl FnMut(Key) -> u32) -> Self {
-        let (live, features) = (graph.live(), Features::of(graph));
-        let mut sums = |level| {
-            let sums = features.at(level).iter();
-            sums.map(|(key, sum)| (number(*key), *sum)).collect()
-        };
-        Self {
-            all: sums(Level::Live),
-            path: sums(Level::Path),
-            uses_input: reads_input(&live),
-            gives_zeros: matches!(live.node(live.output()).op, Op::Zeros { .. }),
-        }
-    }
-}
-
-/// Whether the output depends on the input.
-fn reads_input(graph: &Graph) -> bool {
-    let mut used = vec![false; graph.nodes().len()];
-    used[graph.output().index()] = true;
-    for id in graph.ids().rev() {
-        if used[id.index()] {
-            for input in &graph.node(id).inputs {
-                used[input.index()] = true;
-            }
-        }
-    }
-    used[0]
 }
 
 /// The same graph, fed with zeros.

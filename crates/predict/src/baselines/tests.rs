@@ -2,7 +2,11 @@ use bespoke_device::{Precision, Profile, TargetSpec};
 use bespoke_space::{Architecture, Space};
 
 use super::*;
-use crate::{Method, Network, PredictError, Predictor, Sample, Task, analytical::Analytical};
+use crate::{
+    Method, Network, PredictError, Predictor, Sample, Task,
+    analytical::Analytical,
+    lookup::{Format, Layout, LookupTable},
+};
 
 const REGRESSIONS: [Regression; 3] = [Regression::Ridge, Regression::ElasticNet, Regression::Svr];
 
@@ -130,6 +134,79 @@ fn a_roofline_is_scaled_once_there_are_samples() {
     assert!((price(&[]) / known - 1.0).abs() < 1e-9);
     let measured = samples(&networks, |network| 7.0 * roofline(network));
     assert!((price(&measured[..3]) / known - 7.0).abs() < 1e-9);
+}
+
+/// A table of the space's operators that take 1, 2, … ms, without the last `missing` of them.
+fn lookup_table(space: &Space, missing: usize) -> LookupTable {
+    let mut chain = space.chain();
+    let expanded = chain.expand().expect("a small space");
+    let operators = Layout::Content
+        .operators(&chain, &expanded)
+        .expect("every operator has a key");
+    let kept = operators.iter().take(operators.len() - missing).zip(1..);
+    let rows: String = kept
+        .map(|(operator, ms)| format!("{},{ms},,\n", operator.key))
+        .collect();
+    let text = format!("operator,mean_ms,std_ms,count\n{rows}");
+    LookupTable::parse(Format::Csv, "table.csv", &text).expect("a table")
+}
+
+#[test]
+fn a_look_up_table_prices_by_the_sum_of_operators() {
+    let space = space();
+    let networks = networks(&space);
+    let lookup = Lookup::new(lookup_table(&space, 0));
+    let price = |network: &Network, samples: &[Sample<'_>]| {
+        let predictor = adapted(&lookup, &space, samples).expect("no sample is needed");
+        predictor.predict(&[network])[0].median_ms.ms()
+    };
+    let prices: Vec<f64> = networks.iter().map(|network| price(network, &[])).collect();
+    // The first network has the first operator of each layer: sixteen stems, a pooling for each width, as many heads.
+    assert_eq!(prices[0], 1.0 + 17.0 + 21.0);
+    assert_eq!(prices[15], 16.0 + 20.0 + 24.0);
+    let measured = samples(&networks[..2], |_| 5.0);
+    let factor = 5.0 / (prices[0] * prices[1]).sqrt();
+    assert!((price(&networks[3], &measured) / prices[3] - factor).abs() < 1e-9);
+}
+
+#[test]
+fn a_look_up_table_that_lacks_operators_is_refused() {
+    let space = space();
+    let lookup = Lookup::new(lookup_table(&space, 2));
+    let error = adapted(&lookup, &space, &[])
+        .err()
+        .expect("two keys are missing");
+    assert!(
+        error
+            .to_string()
+            .starts_with("lookup: the table lacks 2 keys: `classifier-"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_layout_of_a_table_is_told_by_its_keys() {
+    let layout = |keys: &[&str]| {
+        let rows: String = keys.iter().map(|key| format!("{key},1,,\n")).collect();
+        let text = format!("operator,mean_ms,std_ms,count\n{rows}");
+        let table = LookupTable::parse(Format::Csv, "table.csv", &text).expect("a table");
+        Lookup::new(table).layout
+    };
+    let proxyless = "expanded_conv-input:8x8x3-output:8x8x4-expand:3-kernel:3-stride:1-idskip:0";
+    let once_for_all = format!("{proxyless}-se:0-hs:1");
+    assert_eq!(
+        layout(&["Conv-input:8x8x3-output:8x8x3", proxyless]),
+        Layout::ProxylessNas
+    );
+    assert_eq!(
+        layout(&["Logits-input:8-output:3", &once_for_all]),
+        Layout::OnceForAll
+    );
+    assert_eq!(layout(&["layer1-ir_k3_e1"]), Layout::Fbnet);
+    assert_eq!(
+        layout(&["layer_norm-input:8x8x3-00", "mbconv-input:8x8x3-00"]),
+        Layout::Content
+    );
 }
 
 #[test]

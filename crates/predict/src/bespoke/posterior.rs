@@ -15,6 +15,8 @@ const NOISES: [(f64, f64); 5] = [
 ];
 /// Degrees of freedom of what is believed of the size of all variances together: few, so that the samples decide.
 const FREEDOM: f64 = 3.0;
+/// Noise is in proportion to the latency, down to this part of the middle.
+const LEAST_SIZE: f64 = 0.5;
 /// Parts of the mixture that are less likely than this are left out.
 const NEGLIGIBLE: f64 = 2e-4;
 
@@ -30,7 +32,7 @@ pub(crate) struct Posterior {
     pub intercept_spread: Array1<f64>,
     /// Covariance of the latencies of the anchors, one row each, with the weights, in ms².
     pub spread: Array2<f64>,
-    /// Variance of a measurement about the latency, in ms².
+    /// Variance of a measurement about the latency, relative to its square.
     pub noise: f64,
     /// The middle latency, in ms.
     pub middle: f64,
@@ -102,7 +104,7 @@ impl Posterior {
         for part in parts {
             let scale = part.share * part.middle;
             mixed.middle += scale;
-            mixed.noise += scale * part.middle * part.stretch * part.noise;
+            mixed.noise += part.share * part.stretch * part.noise;
             let (intercept, weights) = part.mean(seen);
             mixed.intercept += part.share * intercept;
             mixed.weights.scaled_add(part.share, &weights);
@@ -164,8 +166,10 @@ impl<'a> Seen<'a> {
         let count = latencies.len() as f64;
         let about = latencies.mean()?.max(f64::MIN_POSITIVE);
         let mut matrix = self.covariance.clone();
-        let on_diagonal = noise + rounding / (about * about);
-        matrix.diag_mut().map_inplace(|value| *value += on_diagonal);
+        let rounding = rounding / (about * about);
+        for (value, expected) in matrix.diag_mut().iter_mut().zip(&self.expected) {
+            *value += noise * size(*expected).powi(2) + rounding;
+        }
         let cholesky = Cholesky::new(matrix)?;
         let (y, f) = (
             cholesky.forward(latencies),
@@ -203,6 +207,11 @@ impl Part {
         let intercept = 1.0 + INTERCEPT_VARIANCE * self.alpha.sum();
         (intercept * self.middle, weights * self.middle)
     }
+}
+
+/// A latency to which noise is in proportion, the middle being 1.
+pub(crate) fn size(latency: f64) -> f64 {
+    latency.max(LEAST_SIZE)
 }
 
 /// From logarithms of likelihoods to shares that sum to 1; parts that are negligible are dropped.

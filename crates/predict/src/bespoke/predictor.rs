@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 use super::{
     calibration::{Miss, Widening},
     columns::Columns,
-    posterior::Posterior,
+    posterior::{Posterior, size},
 };
 use crate::{
     Network, Predictor,
@@ -101,9 +101,10 @@ impl BespokePredictor {
             }
         }
         let uncertain: f32 = total[1..].iter().map(|value| value * value).sum();
-        let deviation = (f64::from(uncertain) + self.noise).sqrt() / self.middle;
-        let half = self.widening.half_width(deviation) * self.middle;
         let mean = f64::from(total[0]);
+        let noise = self.noise * (size(mean / self.middle) * self.middle).powi(2);
+        let deviation = (f64::from(uncertain) + noise).sqrt() / self.middle;
+        let half = self.widening.half_width(deviation) * self.middle;
         let latency = |ms: f64| {
             let ms = positive(ms, FLOOR * self.middle);
             Latency::from_ms(ms).expect("positive and finite by construction")
@@ -128,7 +129,7 @@ impl Predictor for BespokePredictor {
 /// The value where it is above the floor; below, it falls ever more slowly towards nothing.
 fn positive(value: f64, floor: f64) -> f64 {
     if value >= floor {
-        value
+        value.min(f64::MAX)
     } else {
         (floor * ((value - floor) / floor).exp()).max(f64::MIN_POSITIVE)
     }
@@ -153,9 +154,11 @@ impl Posterior {
                 .zip(&directions.of_intercept)
                 .map(|(direction, at_centre)| (direction.dot(&row) + at_centre).powi(2))
                 .sum();
+            let mean = self.intercept + self.weights.dot(&row);
+            let noise = self.noise * (size(mean / self.middle) * self.middle).powi(2);
             Miss {
-                error: (ms - self.intercept - self.weights.dot(&row)).abs() / self.middle,
-                deviation: (uncertain + self.noise).sqrt() / self.middle,
+                error: (ms - mean).abs() / self.middle,
+                deviation: (uncertain + noise).sqrt() / self.middle,
             }
         });
         misses.collect()

@@ -14,6 +14,10 @@ use super::{
 };
 use crate::{Fitted, Network, PredictError, Predictor, Sample, Source, cholesky::Cholesky};
 
+/// Version of the written form.
+const VERSION: u32 = 1;
+/// What a latency may be, in ms: a femtosecond is none, nor is a month.
+const LATENCIES_MS: std::ops::RangeInclusive<f64> = 1e-12..=1e10;
 /// Rows of a source that the scales are learned from.
 const ROWS_OF_EVIDENCE: usize = 48;
 /// Rows of a source that its weights are learned from.
@@ -27,7 +31,7 @@ const VARIANCE_OF_ROUNDING: f64 = 1.0 / 12.0;
 
 /// The default predictor before it meets a device: a Gaussian prior over the weights of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Prior {
     columns: Columns,
     scales: Scales,
@@ -39,8 +43,10 @@ pub struct Prior {
     calibration: Calibration,
 }
 
+/// The prior as it is written; unknown versions are refused.
 #[derive(Clone, Serialize, Deserialize)]
 struct Stored {
+    version: u32,
     columns: Columns,
     scales: Scales,
     sources: Vec<String>,
@@ -296,29 +302,37 @@ fn thin(items: &[usize], count: usize) -> Vec<usize> {
 }
 
 fn check(ms: f64) -> Result<(), PredictError> {
-    if ms.is_finite() && ms > 0.0 {
+    if LATENCIES_MS.contains(&ms) {
         Ok(())
     } else {
         Err(PredictError::Latency { ms })
     }
 }
 
-impl From<Stored> for Prior {
-    fn from(stored: Stored) -> Self {
+impl TryFrom<Stored> for Prior {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        if stored.version != VERSION {
+            return Err(format!(
+                "a prior of format {}, where this program reads format {VERSION}",
+                stored.version
+            ));
+        }
         let width = stored.columns.len();
         let matrix = |rows: &[Vec<f64>]| {
             Array2::from_shape_fn((rows.len(), width), |(row, column)| {
                 rows[row].get(column).copied().unwrap_or(0.0)
             })
         };
-        Self {
+        Ok(Self {
             weights: matrix(&stored.weights),
             anchors: matrix(&stored.anchors),
             columns: stored.columns,
             scales: stored.scales,
             sources: stored.sources,
             calibration: stored.calibration,
-        }
+        })
     }
 }
 
@@ -327,6 +341,7 @@ impl From<Prior> for Stored {
         let rows =
             |matrix: &Array2<f64>| matrix.rows().into_iter().map(|row| row.to_vec()).collect();
         Self {
+            version: VERSION,
             weights: rows(&prior.weights),
             anchors: rows(&prior.anchors),
             columns: prior.columns,

@@ -1,6 +1,6 @@
 //! Counting a graph's operators.
 
-use bespoke_graph::{Graph, NodeId, OperatorCost};
+use bespoke_graph::{Graph, NodeId, Op, OperatorCost};
 
 use super::{Attribute, Class, Features, Key, Level};
 
@@ -10,27 +10,49 @@ fn weight(cost: &OperatorCost) -> f64 {
     1000.0 + cost.macs as f64 / 10.0 + (cost.inputs + cost.outputs) as f64 * 0.4
 }
 
+/// A graph's features, and what of it the output depends on.
+pub(crate) struct Counted {
+    pub features: Features,
+    /// Whether the output depends on the input.
+    pub uses_input: bool,
+    /// Whether that of the live graph does.
+    pub live_uses_input: bool,
+    /// Whether nothing but zeros comes out.
+    pub gives_zeros: bool,
+}
+
 // === impl Features ===
 
 impl Features {
     /// The features of a graph as it was written.
     pub fn of(graph: &Graph) -> Self {
+        Counted::of(graph).features
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    pub fn of(graph: &Graph) -> Self {
         let live = graph.live();
-        let mut features = Self::default();
+        let (used, live_used) = (used(graph), used(&live));
+        let used_ids = graph.ids().filter(|id| used[id.index()]);
+        let mut features = Features::default();
         features.set(Level::Raw, sums(graph, graph.ids()));
-        let used = used(graph);
-        features.set(
-            Level::Used,
-            sums(graph, graph.ids().filter(|id| used[id.index()])),
-        );
+        features.set(Level::Used, sums(graph, used_ids));
         features.set(Level::Live, sums(&live, live.ids()));
         features.set(Level::Path, sums(&live, heaviest_path(&live).into_iter()));
-        features
+        Self {
+            features,
+            uses_input: used[0],
+            live_uses_input: live_used[0],
+            gives_zeros: matches!(live.node(live.output()).op, Op::Zeros { .. }),
+        }
     }
 }
 
 /// Which nodes the output depends on.
-pub(super) fn used(graph: &Graph) -> Vec<bool> {
+fn used(graph: &Graph) -> Vec<bool> {
     let mut used = vec![false; graph.nodes().len()];
     used[graph.output().index()] = true;
     for id in graph.ids().rev() {

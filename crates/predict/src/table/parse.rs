@@ -53,26 +53,15 @@ pub fn table(
         let is_row = reader.read_byte_record(record);
         is_row.expect("bytes in memory can be read, and any of them form cells")
     };
-    if next(&mut record) {
-        reading.heading(&record)?;
-    } else {
-        return Err(reading.heading_fault(
-            "the file is empty: it begins with `architecture`, then a column for each device",
-        ));
+    match next(&mut record) {
+        true => reading.heading(&record)?,
+        false => {
+            let reason = "the file is empty: it begins with `architecture` and the devices";
+            return Err(reading.heading_fault(reason));
+        }
     }
     while next(&mut record) {
-        let begin = reading.begin(&record);
-        match (reading.row(&record), bad_rows) {
-            (Ok(row), _) => reading.keep(row, begin),
-            (Err(_), BadRows::LeaveOut) => reading.leave_out(),
-            (Err(fault), BadRows::Refuse) => {
-                return Err(TableError::Row {
-                    file: file.to_owned(),
-                    line: reading.line(begin),
-                    fault,
-                });
-            }
-        }
+        reading.next(&record, bad_rows)?;
     }
     Ok(reading.table)
 }
@@ -114,6 +103,22 @@ impl Reading<'_> {
             file: self.file.to_owned(),
             reason: reason.to_owned(),
         }
+    }
+
+    fn next(&mut self, record: &ByteRecord, bad_rows: BadRows) -> Result<(), TableError> {
+        let begin = self.begin(record);
+        match (self.row(record), bad_rows) {
+            (Ok(row), _) => self.keep(row, begin),
+            (Err(_), BadRows::LeaveOut) => self.leave_out(),
+            (Err(fault), BadRows::Refuse) => {
+                return Err(TableError::Row {
+                    file: self.file.to_owned(),
+                    line: self.line(begin),
+                    fault,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn row(&self, record: &ByteRecord) -> Result<Row, RowFault> {

@@ -1,0 +1,77 @@
+//! The sum of a look-up table's operators, times one factor for the device.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::scaled::Scaled;
+use crate::{
+    Fitted, Method, Network, PredictError, Task,
+    lookup::{Layout, LookupTable, Prices},
+};
+
+/// Prices by an operator look-up table. Without samples its milliseconds are left as they are; with samples they are
+/// scaled to them.
+///
+/// The table must have every operator of the space: what it lacks is an error before anything is priced. It prices
+/// architectures of the space that it was fitted for; another network makes it panic.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    table: LookupTable,
+    pub(super) layout: Layout,
+}
+
+// === impl Lookup ===
+
+impl Lookup {
+    /// A table whose layout its keys tell: `-se:` is in Once-for-All's alone, `expanded_conv` else in ProxylessNAS',
+    /// and FBNet's begin with `layer` and a number.
+    pub fn new(table: LookupTable) -> Self {
+        let any = |holds: fn(&str) -> bool| table.iter().any(|(key, _)| holds(key));
+        let is_row = |key: &str| {
+            let row = key
+                .strip_prefix("layer")
+                .and_then(|rest| rest.split_once('-'));
+            row.is_some_and(|(number, _)| number.parse::<u32>().is_ok())
+        };
+        let layout = if any(|key| key.contains("-se:")) {
+            Layout::OnceForAll
+        } else if any(|key| key.starts_with("expanded_conv-")) {
+            Layout::ProxylessNas
+        } else if any(is_row) {
+            Layout::Fbnet
+        } else {
+            Layout::Content
+        };
+        Self { table, layout }
+    }
+}
+
+impl Method for Lookup {
+    fn name(&self) -> &'static str {
+        "lookup"
+    }
+
+    fn fit(&self, task: &Task<'_>, _seed: u64) -> Result<Box<dyn Fitted>, PredictError> {
+        let fault = |reason: String| PredictError::Method {
+            method: self.name(),
+            reason,
+        };
+        let mut chain = task.space.chain();
+        let expanded = chain.expand().map_err(|error| fault(error.to_string()))?;
+        let prices = Prices::new(&self.table, self.layout, &chain, &expanded);
+        let checked = prices.check(&expanded);
+        checked.map_err(|error| fault(error.to_string()))?;
+        let chain = Mutex::new((chain, Vec::new()));
+        let latency_ms = move |network: &Network| {
+            let architecture = network.architecture();
+            let architecture = architecture.expect("a network of the space has an architecture");
+            let mut held = chain.lock().unwrap_or_else(PoisonError::into_inner);
+            let (chain, pieces) = &mut *held;
+            let traced = chain.trace(architecture, pieces);
+            traced.expect("it was lowered when the network was read");
+            let ms = prices.network_ms(pieces);
+            // A table may hold zeros alone, and nothing scales those.
+            ms.expect("every piece of the space has a price").max(1e-9)
+        };
+        Ok(Box::new(Scaled::latency(Arc::new(latency_ms))))
+    }
+}
