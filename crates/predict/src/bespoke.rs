@@ -3,6 +3,7 @@
 mod belief;
 mod calibration;
 mod columns;
+mod of_space;
 mod plan;
 mod posterior;
 mod predictor;
@@ -11,6 +12,7 @@ mod scales;
 #[cfg(test)]
 mod tests;
 
+pub use of_space::SpacePredictor;
 pub use predictor::BespokePredictor;
 pub use prior::Prior;
 

@@ -17,7 +17,7 @@ mod score;
 mod table;
 
 pub use baselines::{Flops, Lookup, Regression};
-pub use bespoke::{Bespoke, BespokePredictor, Prior};
+pub use bespoke::{Bespoke, BespokePredictor, Prior, SpacePredictor};
 pub use error::PredictError;
 pub use evaluate::{EvaluateError, Evaluation, Scorecard, TargetScores, Targets};
 pub use features::{Attribute, Class, Features, Key, Level};

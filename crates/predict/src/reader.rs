@@ -84,11 +84,34 @@ impl Reader {
         Ok(Network::new(architecture.clone(), flops.sum(), features))
     }
 
+    /// Replaces the contents of `pieces` by those of an architecture, all of which are looked at then.
+    pub(crate) fn pieces(
+        &mut self,
+        architecture: &Architecture,
+        pieces: &mut Vec<PieceId>,
+    ) -> Result<(), PredictError> {
+        self.chain.trace(architecture, pieces)?;
+        self.look_at_new_pieces();
+        Ok(())
+    }
+
+    /// How many pieces were looked at.
+    pub(crate) fn seen(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The features of a piece by itself, where it hands something on of all that comes to it: it is neither dead nor
+    /// makes another so, as long as the others are like it.
+    pub(crate) fn whole(&self, piece: usize) -> Option<Features> {
+        let part = &self.parts[piece];
+        let is_whole = part.uses_input && part.fed.uses_input && !part.fed.gives_zeros;
+        is_whole.then(|| Features::of(&self.chain.pieces()[piece].graph))
+    }
+
     /// The sums at each level, in the order of their keys.
     fn trace(&mut self, architecture: &Architecture) -> Result<[Vec<(Key, f64)>; 4], PredictError> {
         let mut pieces = std::mem::take(&mut self.pieces);
-        self.chain.trace(architecture, &mut pieces)?;
-        self.look_at_new_pieces();
+        self.pieces(architecture, &mut pieces)?;
         let parts: Vec<usize> = pieces.iter().map(|piece| piece.index()).collect();
         self.pieces = pieces;
         let (used, lives) = (self.used(&parts), self.lives(&parts));

@@ -11,13 +11,15 @@ use super::{
 use crate::{
     Network, Predictor,
     cholesky::Cholesky,
-    features::{Key, Level},
+    features::{Features, Key, Level},
 };
 
 /// Part of the middle latency below which a price bends, so that it stays positive and in order.
 const FLOOR: f64 = 0.05;
 /// The mean and the directions of uncertainty of a price.
 const WIDTH: usize = 1 + Posterior::ANCHORS;
+/// In ms.
+pub(crate) type Sums = [f32; WIDTH];
 
 /// Prices of one device: linear in the features, with an interval from a few directions of uncertainty.
 #[derive(Debug, Clone)]
@@ -26,8 +28,8 @@ pub struct BespokePredictor {
     /// For each level, the position of each possible key's sums, 0 where it has none.
     positions: Vec<Vec<u16>>,
     /// A key's part in the mean and in each direction, in ms.
-    sums: Vec<[f32; WIDTH]>,
-    intercept: [f32; WIDTH],
+    sums: Vec<Sums>,
+    intercept: Sums,
     noise: f64,
     middle: f64,
     widening: Widening,
@@ -89,10 +91,10 @@ impl BespokePredictor {
         }
     }
 
-    fn estimate(&self, network: &Network) -> Estimate {
-        let mut total = self.intercept;
+    /// Adds what features add to the mean and to each direction, in ms.
+    pub(crate) fn add(&self, features: &Features, total: &mut Sums) {
         for (level, positions) in self.levels.iter().zip(&self.positions) {
-            for (key, amount) in network.features().at(*level) {
+            for (key, amount) in features.at(*level) {
                 let sums = &self.sums[usize::from(positions[key.index()])];
                 let amount = *amount as f32;
                 for (total, part) in total.iter_mut().zip(sums) {
@@ -100,6 +102,15 @@ impl BespokePredictor {
                 }
             }
         }
+    }
+
+    /// What a network without operators has.
+    pub(crate) fn nothing(&self) -> Sums {
+        self.intercept
+    }
+
+    /// The price of a network, given the sums over all of it.
+    pub(crate) fn estimate(&self, total: &Sums) -> Estimate {
         let uncertain: f32 = total[1..].iter().map(|value| value * value).sum();
         let mean = f64::from(total[0]);
         let noise = self.noise * (size(mean / self.middle) * self.middle).powi(2);
@@ -119,10 +130,12 @@ impl BespokePredictor {
 
 impl Predictor for BespokePredictor {
     fn predict(&self, networks: &[&Network]) -> Vec<Estimate> {
-        networks
-            .iter()
-            .map(|network| self.estimate(network))
-            .collect()
+        let price = |network: &&Network| {
+            let mut total = self.nothing();
+            self.add(network.features(), &mut total);
+            self.estimate(&total)
+        };
+        networks.iter().map(price).collect()
     }
 }
 

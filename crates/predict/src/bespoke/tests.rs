@@ -4,7 +4,7 @@ use bespoke_space::Space;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Bespoke, Prior};
+use super::{Bespoke, Prior, SpacePredictor};
 use crate::{
     Fitted, Method, Network, PredictError, Predictor, Reader, Sample, Source, Task,
     features::{Attribute, Level},
@@ -240,4 +240,35 @@ fn same_sources_and_samples_same_prices() {
         fitted.adapt(&samples, 0).expect("latencies").predict(&all)
     };
     assert_eq!(prices(), prices());
+}
+
+#[test]
+fn an_architecture_costs_what_its_network_does() {
+    for name in ["fbnet", "ofa_mobilenetv3", "nasbench201"] {
+        let space = Space::builtin(name).expect("it comes with the program");
+        let networks = networks(name);
+        let all: Vec<&Network> = networks.iter().collect();
+        let prior = Prior::fit(&all, &sources(&networks, 3)).expect("enough to learn from");
+        let sample = |index: usize| Sample {
+            network: all[index],
+            latency_ms: 1.0 + index as f64,
+        };
+        let predictor = prior
+            .adapted(&[sample(0), sample(5), sample(9)])
+            .expect("latencies");
+        let expected = predictor.predict(&all);
+        let mut of_space = SpacePredictor::new(&space, predictor);
+        for (network, expected) in networks.iter().zip(expected) {
+            let architecture = network.architecture().expect("it came from one");
+            let price = of_space.price(architecture).expect("it lowers");
+            for (price, expected) in [
+                (price.low_ms, expected.low_ms),
+                (price.median_ms, expected.median_ms),
+                (price.high_ms, expected.high_ms),
+            ] {
+                let off = (price.ms() / expected.ms() - 1.0).abs();
+                assert!(off < 1e-2, "{name}: {price}, not {expected}");
+            }
+        }
+    }
 }
