@@ -3,6 +3,8 @@
 mod bad_input;
 mod commands;
 mod fleet;
+mod own_device;
+mod predictor;
 mod program;
 mod resume;
 mod search;

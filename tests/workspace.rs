@@ -82,7 +82,7 @@ fn an_edge_only_ever_points_down() {
 #[test]
 fn only_the_crates_that_the_table_names_know_a_dependency() {
     let owners = [
-        ("burn", vec!["bespoke-net"]),
+        ("burn", vec!["bespoke-help", "bespoke-net"]),
         ("linfa", vec!["bespoke-predict"]),
         ("tract-onnx", vec!["bespoke-runtime"]),
         ("sled", vec!["bespoke-store"]),
@@ -91,7 +91,7 @@ fn only_the_crates_that_the_table_names_know_a_dependency() {
     ];
     let metadata = metadata();
     for (dependency, owners) in owners {
-        let users: Vec<&str> = array(&metadata["packages"])
+        let mut users: Vec<&str> = array(&metadata["packages"])
             .iter()
             .filter(|package| {
                 array(&package["dependencies"])
@@ -100,6 +100,7 @@ fn only_the_crates_that_the_table_names_know_a_dependency() {
             })
             .filter_map(|package| package["name"].as_str())
             .collect();
+        users.sort_unstable();
         assert_eq!(users, owners, "who uses {dependency}");
     }
 }

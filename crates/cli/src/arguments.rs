@@ -1,10 +1,18 @@
 //! The command line as it is typed.
 
+mod predictor;
+mod table;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use bespoke_recipe::DataSetName;
 use bespoke_study::{StudyName, TrialId};
 use clap::{Args, Parser, Subcommand};
+
+pub use predictor::{
+    Adapt, Evaluate, Fit, MethodArguments, MethodName, Plan, PlanFrom, Predictor, PricePredicted,
+};
+pub use table::{Bounds, Fix, LayoutName, MeasureTable, On, Operators, Table};
 
 /// Neural networks made to measure: searches a space of networks for those that nobody beats on your hardware.
 #[derive(Debug, Parser)]
@@ -72,6 +80,12 @@ pub enum Command {
     /// Data sets to train on.
     #[command(subcommand)]
     Data(Data),
+    /// Prices of networks before they are measured.
+    #[command(subcommand)]
+    Predictor(Predictor),
+    /// Tables of measurements: of whole networks, and of operators for your own device.
+    #[command(subcommand)]
+    Table(Table),
     /// Measures one network given on stdin; agents run this as a child process.
     #[command(hide = true)]
     MeasureWorker,

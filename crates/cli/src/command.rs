@@ -6,10 +6,12 @@ pub mod export;
 pub mod front;
 pub mod graph;
 pub mod measure;
+pub mod predictor;
 pub mod search;
 pub mod serve;
 pub mod space;
 pub mod studies;
+pub mod table;
 
 use std::io::Write;
 

@@ -42,6 +42,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Studies(studies) => command::studies::run(&studies, &data_dir),
         Command::Front(front) => command::front::run(&front, &data_dir),
         Command::Data(data) => command::data::run(&data),
+        Command::Predictor(predictor) => command::predictor::run(&predictor),
+        Command::Table(table) => command::table::run(&table),
         Command::MeasureWorker => Ok(bespoke_agent::worker::main()),
     }
 }

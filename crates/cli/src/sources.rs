@@ -70,11 +70,17 @@ pub fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// A file's text.
+pub fn text(path: &Path) -> anyhow::Result<String> {
+    String::from_utf8(bytes(path)?)
+        .with_context(|| format!("{} is not a text file", path.display()))
+}
+
 fn source(path: &Path) -> anyhow::Result<Source> {
-    let file = path.display().to_string();
-    let text =
-        String::from_utf8(bytes(path)?).with_context(|| format!("{file} is not a text file"))?;
-    Ok(Source { file, text })
+    Ok(Source {
+        file: path.display().to_string(),
+        text: text(path)?,
+    })
 }
 
 fn shipped(name: &str, text: &str) -> Source {

@@ -1,6 +1,6 @@
 //! A graph as trainable tensors: forward passes, training and weights, on Burn's CPU backend.
 //!
-//! This is the only crate that knows Burn. [`Trainer`] trains the live part of a graph from fresh, seeded weights,
+//! Only this crate and `help` know Burn. [`Trainer`] trains the live part of a graph from fresh, seeded weights,
 //! [`evaluate`] gives a model's accuracy on [`Images`], and [`Network`] runs a model's forward pass. All of them
 //! compute what the ONNX file of the same model computes.
 

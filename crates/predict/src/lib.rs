@@ -13,6 +13,7 @@ mod features;
 mod method;
 mod network;
 mod reader;
+mod saved;
 mod score;
 mod table;
 
@@ -24,5 +25,6 @@ pub use features::{Attribute, Class, Features, Key, Level};
 pub use method::{Fitted, Method, Predictor, Sample, Source, Task};
 pub use network::Network;
 pub use reader::Reader;
+pub use saved::{Saved, SavedSample};
 pub use score::{Scores, kendall_tau_b, spearman, trimmed};
 pub use table::{BadRows, RowFault, Rows, RowsError, Table, TableError};
