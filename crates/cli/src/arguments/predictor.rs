@@ -180,6 +180,8 @@ pub struct MethodArguments {
 pub enum MethodName {
     /// Our own: a Bayesian linear model of operators, with the source devices as its prior.
     Bespoke,
+    /// HELP, meta-learned on the source devices; ten of the samples are of its reference networks.
+    Help,
     /// Proportional to the number of operations.
     Flops,
     /// Ridge regression on the one-hot encoded architecture.

@@ -1,6 +1,7 @@
 //! `bespoke predictor`: prices of networks before they are measured.
 
 mod device;
+mod help;
 
 use std::{
     path::{Path, PathBuf},
@@ -98,6 +99,7 @@ fn tables(space: &Space, paths: &[PathBuf], bad_rows: BadRows) -> anyhow::Result
 fn method(arguments: &MethodArguments) -> anyhow::Result<Box<dyn Method>> {
     Ok(match arguments.method {
         MethodName::Bespoke => Box::new(Bespoke),
+        MethodName::Help => Box::new(help::Help),
         MethodName::Flops => Box::new(Flops),
         MethodName::Ridge => Box::new(Regression::Ridge),
         MethodName::ElasticNet => Box::new(Regression::ElasticNet),
