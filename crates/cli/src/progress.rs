@@ -103,6 +103,9 @@ impl Progress {
             } => {
                 self.measuring = Some(format!("{agent} measures trial {trial} on {target}"));
             }
+            Activity::Sampling { agent, target, .. } => {
+                self.measuring = Some(format!("{agent} measures networks to learn {target}"));
+            }
             Activity::Training {
                 trial,
                 epoch,

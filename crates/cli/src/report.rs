@@ -9,6 +9,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use bespoke_measure::PriceSource;
 use bespoke_study::{Front, Study, StudyName, StudySpec, Trial, TrialId};
 
 pub use files::{write_folder, write_whole};
@@ -44,9 +45,11 @@ impl Report {
     /// What to tell a user whose study found nothing.
     pub fn why_empty(&self) -> String {
         let name = &self.spec.name;
-        let fastest = self
-            .trials
-            .iter()
+        let measured = || {
+            let trials = self.trials.iter();
+            trials.filter(|trial| trial.price_source() == Some(PriceSource::Measured))
+        };
+        let fastest = measured()
             .filter_map(|trial| Some((trial, trial.latencies().first()?)))
             .min_by(|(_, a), (_, b)| a.high_ms.ms().total_cmp(&b.high_ms.ms()));
         let bound = self
@@ -61,10 +64,7 @@ impl Report {
         match (bound, fastest, failed) {
             (Some(bound), Some((trial, latency)), _) if latency.high_ms > bound => format!(
                 "no network of study `{name}` met the bound of {bound}: the fastest of {} measured, trial {}, takes {} (up to {}); raise `max_latency_ms` or choose a smaller space",
-                self.trials
-                    .iter()
-                    .filter(|t| !t.latencies().is_empty())
-                    .count(),
+                measured().count(),
                 trial.id(),
                 latency.median_ms,
                 latency.high_ms,

@@ -11,7 +11,7 @@ mod study;
 
 pub use error::ClientError;
 pub use fleet::FleetClient;
-pub use predictor::PredictorClient;
+pub use predictor::{Answers, PredictorClient};
 pub use study::{FrontNetwork, StudyClient};
 /// The kinds of refusal.
 pub use tonic::Code;

@@ -1,5 +1,7 @@
 //! The clients against a coordinator that answers as each test says.
 
+mod prices;
+
 use std::net::SocketAddr;
 
 use bespoke_graph::Cost;

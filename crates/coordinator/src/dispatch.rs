@@ -7,7 +7,7 @@ use std::{
 };
 
 use bespoke_device::{AgentInfo, LeaseId, TargetFingerprint, TargetSpec, Work};
-use bespoke_measure::{Measurement, Verdict};
+use bespoke_measure::{Estimate, Measurement, Verdict};
 use bespoke_store::Store;
 use tokio::{
     sync::{Notify, watch},
@@ -238,6 +238,22 @@ impl Dispatch {
         }
     }
 
+    /// The latency of a network, measured unless the store knows it, or why it has none: the verdict in words.
+    ///
+    /// # Errors
+    /// When the measurement could not be stored or looked up.
+    pub async fn latency(
+        &self,
+        order: Order,
+        tell: impl FnMut(Waiting),
+    ) -> Result<Result<Estimate, String>, CoordinatorError> {
+        match self.measure(order, tell).await {
+            Ok(measurement) => Ok(estimate(measurement.verdict)),
+            Err(CoordinatorError::Job(error @ JobError::Lost { .. })) => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The measurement that the store has, or the progress of the job. Under one lock, so that a report which comes
     /// in between cannot be missed and measured again.
     fn known_or_ordered(
@@ -264,6 +280,20 @@ fn is_final(verdict: &Verdict) -> bool {
         verdict,
         Verdict::Valid { .. } | Verdict::DoesNotCompile { .. }
     )
+}
+
+/// The latency of a verdict, or the verdict in words.
+fn estimate(verdict: Verdict) -> Result<Estimate, String> {
+    match verdict {
+        Verdict::Valid { estimate } => Ok(estimate),
+        Verdict::Unstable { reason } => Err(format!("the measurement was unstable: {reason}")),
+        Verdict::Throttled { reason } => Err(format!("the machine was throttled: {reason}")),
+        Verdict::TimedOut => Err("the measurement timed out".to_owned()),
+        Verdict::Crashed { reason } => Err(format!("the measurement crashed: {reason}")),
+        Verdict::DoesNotCompile { reason } => {
+            Err(format!("the runtime does not take the network: {reason}"))
+        }
+    }
 }
 
 fn now() -> std::time::Instant {

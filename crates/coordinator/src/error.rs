@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use bespoke_device::{TargetFingerprint, TargetSpec};
-use bespoke_graph::{GraphError, GraphHash, OnnxError};
+use bespoke_graph::{GraphError, OnnxError};
+use bespoke_predict::PredictError;
 use bespoke_proto::ConvertError;
-use bespoke_space::SpaceError;
+use bespoke_space::{ArchitectureError, SpaceError};
 use bespoke_store::StoreError;
-use bespoke_study::{NameError, SpecError, StudyName, TransitionError, TrialId};
+use bespoke_study::{NameError, SpaceId, SpecError, StudyName, TransitionError, TrialId};
 use tonic::{Code, Status};
 
 use crate::{
@@ -103,14 +104,56 @@ pub enum CoordinatorError {
     /// A network that cannot be measured.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// Nothing that the coordinator knows prices a network.
-    #[error("network {graph} was never measured on the target {target}")]
-    NoPrice {
-        /// The network.
-        graph: GraphHash,
+    /// A price is wanted that needs a predictor.
+    #[error(
+        "the target {target} has no predictor: have one adapted to it, or ask for networks that were measured there"
+    )]
+    NoPredictor {
         /// The target.
         target: TargetFingerprint,
     },
+    /// A target has predictors of other spaces only.
+    #[error(
+        "the predictor of target {target} is of the space {known}, not of {asked}: have one adapted for that space"
+    )]
+    OtherSpace {
+        /// The target.
+        target: TargetFingerprint,
+        /// The space of its latest predictor.
+        known: SpaceId,
+        /// The space that was asked for.
+        asked: SpaceId,
+    },
+    /// A space was named that is not shipped.
+    #[error(
+        "`space`: no space `{name}` is shipped with the coordinator; there are {known}, or hand in a file"
+    )]
+    NotShipped {
+        /// The name.
+        name: String,
+        /// The names of those that are.
+        known: String,
+    },
+    /// Too little could be measured to learn a target.
+    #[error(
+        "only {got} of {wanted} networks could be measured on {target}; the last said: {reason}"
+    )]
+    NotLearned {
+        /// The target.
+        target: TargetSpec,
+        /// How many were measured.
+        got: usize,
+        /// How many should have been.
+        wanted: usize,
+        /// Why the last was not.
+        reason: String,
+    },
+    /// A predictor cannot be fitted.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    /// A stored predictor was learned from what its space does not hold.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
     /// No agent offers a target.
     #[error("no agent offers {target}: start one on the device with `bespoke agent`")]
     NoAgent {
@@ -156,6 +199,7 @@ impl CoordinatorError {
             | Self::Spec(_)
             | Self::Space(_)
             | Self::UnknownSpace { .. }
+            | Self::NotShipped { .. }
             | Self::Data { .. }
             | Self::Mismatch { .. }
             | Self::UnknownRuntime { .. }
@@ -164,18 +208,23 @@ impl CoordinatorError {
             Self::OtherSettings { .. } => Code::AlreadyExists,
             Self::UnknownStudy { .. }
             | Self::NotOnFront { .. }
-            | Self::NoPrice { .. }
+            | Self::NoPredictor { .. }
             | Self::Fleet(FleetError::UnknownAgent { .. }) => Code::NotFound,
             Self::WasCancelled { .. }
+            | Self::OtherSpace { .. }
+            | Self::Store(StoreError::PredictorFormat { .. })
             | Self::Fleet(FleetError::Version { .. } | FleetError::LeaseEnded { .. }) => {
                 Code::FailedPrecondition
             }
-            Self::NoAgent { .. } | Self::Job(JobError::Lost { .. }) | Self::Closing => {
-                Code::Unavailable
-            }
+            Self::NoAgent { .. }
+            | Self::NotLearned { .. }
+            | Self::Job(JobError::Lost { .. })
+            | Self::Closing => Code::Unavailable,
             Self::Job(JobError::NotStored { .. })
             | Self::Propose(_)
             | Self::Transition(_)
+            | Self::Predict(_)
+            | Self::Architecture(_)
             | Self::Store(_)
             | Self::File { .. }
             | Self::Broken(_) => Code::Internal,

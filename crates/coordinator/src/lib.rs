@@ -7,6 +7,7 @@
 mod admission;
 mod config;
 mod data_sets;
+mod deployed;
 mod dispatch;
 mod error;
 mod evaluation;
@@ -14,6 +15,7 @@ mod files;
 mod fleet;
 mod journal;
 mod order;
+mod predictors;
 mod proposer;
 mod runner;
 mod seed;

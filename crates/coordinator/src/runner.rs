@@ -1,6 +1,7 @@
 //! One study as it runs: proposes, has candidates measured and trained, and keeps the journal.
 
 mod clock;
+mod pricing;
 mod steps;
 
 use std::sync::Arc;
@@ -16,10 +17,9 @@ use tokio::{
     task::JoinSet,
 };
 
-#[cfg(test)]
-pub(crate) use self::steps::deployed;
 use self::{
     clock::Clock,
+    pricing::{PricedOut, Pricing},
     steps::{Measured, Step},
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     evaluation::{Evaluators, Lesson, Trained},
     files::{FrontFiles, Keepsake},
     journal::Journal,
+    predictors::Predictors,
     proposer::{Candidate, Proposal, Proposer, known},
 };
 
@@ -44,6 +45,8 @@ pub enum Stop {
 pub struct Resources {
     /// Measures.
     pub dispatch: Arc<Dispatch>,
+    /// Prices what need not be measured.
+    pub predictors: Arc<Predictors>,
     /// Opens data sets.
     pub evaluators: Arc<dyn Evaluators>,
     /// As many permits as trainings may run side by side.
@@ -83,6 +86,8 @@ struct Runner<'a> {
     /// True when trainings shall end at their next epoch.
     halt: watch::Sender<bool>,
     clock: Clock,
+    /// Prices candidates, if the study asks for that and the predictors are there.
+    pricing: Option<Pricing>,
 }
 
 /// Runs a study until it ends, fails or is stopped, and records how.
@@ -179,11 +184,13 @@ impl<'a> Runner<'a> {
             steps,
             halt,
             clock,
+            pricing: None,
         })
     }
 
     async fn search(&mut self) -> Result<Ending, CoordinatorError> {
         self.bind().await?;
+        self.learn().await?;
         for trial in self.trials.clone() {
             self.take_up(&trial)?;
         }
@@ -263,7 +270,8 @@ impl<'a> Runner<'a> {
             trial.infeasible(Vec::new(), violation)?;
             self.put(trial)?;
         } else {
-            self.spawn_measuring(&trial, candidate);
+            let quote = self.quote(&trial, &candidate)?;
+            self.spawn_measuring(&trial, candidate, quote);
         }
         Ok(())
     }
@@ -293,6 +301,13 @@ impl<'a> Runner<'a> {
     ) -> Result<(), CoordinatorError> {
         let latencies = match outcome {
             Measured::Valid(latencies) => latencies,
+            Measured::PricedOut(PricedOut {
+                latencies,
+                violation,
+            }) => {
+                trial.infeasible_as_predicted(latencies, violation)?;
+                return self.put(trial);
+            }
             Measured::Invalid { reason } => {
                 trial.fail(reason)?;
                 return self.put(trial);

@@ -23,7 +23,7 @@ use tonic_web::GrpcWebLayer;
 
 use crate::{
     Config, CoordinatorError, DataSets, Evaluators, dispatch::Dispatch, fleet::Fleet,
-    runner::Resources, service::Services, studies::Studies,
+    predictors::Predictors, runner::Resources, service::Services, studies::Studies,
 };
 
 /// Version of Bespoke that agents must have.
@@ -61,13 +61,15 @@ impl Coordinator {
     ) -> Result<Self, CoordinatorError> {
         let fleet = Fleet::new(VERSION, config.lease_timeout, last_lease());
         let dispatch = Arc::new(Dispatch::new(fleet, config.lease_timeout, store.clone()));
+        let predictors = Arc::new(Predictors::new(store.clone(), dispatch.clone()));
         let resources = Resources {
             dispatch: dispatch.clone(),
+            predictors: predictors.clone(),
             evaluators,
             trainers: Arc::new(Semaphore::new(config.trainers.max(1))),
             quiet: config.quiet,
         };
-        let studies = Studies::new(store.clone(), config.data_dir, Arc::new(resources));
+        let studies = Studies::new(store, config.data_dir, Arc::new(resources));
         let studies = Arc::new(studies);
         studies.resume()?;
         let (closing, closes) = watch::channel(false);
@@ -79,7 +81,7 @@ impl Coordinator {
         let services = Services {
             studies,
             dispatch,
-            store,
+            predictors,
             heartbeat_interval,
             closing: closes,
         };

@@ -6,17 +6,16 @@ mod study;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use bespoke_store::Store;
 use tokio::sync::watch;
 
-use crate::{CoordinatorError, dispatch::Dispatch, studies::Studies};
+use crate::{CoordinatorError, dispatch::Dispatch, predictors::Predictors, studies::Studies};
 
 /// What the services work on.
 #[derive(Clone)]
 pub(crate) struct Services {
     pub studies: Arc<Studies>,
     pub dispatch: Arc<Dispatch>,
-    pub store: Arc<dyn Store>,
+    pub predictors: Arc<Predictors>,
     pub heartbeat_interval: Duration,
     /// True when the server is about to end: nobody may wait any longer.
     pub closing: watch::Receiver<bool>,

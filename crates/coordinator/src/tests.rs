@@ -2,6 +2,8 @@
 
 mod fixture;
 mod interrupted;
+mod predicted;
+mod priced;
 mod served;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::Barrier;
 
 use self::fixture::{EPOCHS, FakeAgent, accuracy, latency, name, open, outcome, space, study};
-use crate::{Coordinator, proposer::Candidate, runner};
+use crate::{Coordinator, deployed::deployed, proposer::Candidate};
 
 /// A coordinator on an empty store and folder.
 fn fresh() -> (Coordinator, Arc<dyn Store>, TempDir) {
@@ -49,7 +51,7 @@ fn latency_of(trial: &Trial) -> f64 {
         .parse_architecture(trial.architecture())
         .expect("the space's");
     let candidate = Candidate::lower(&space, &architecture).expect("it is sound");
-    let (onnx, _) = runner::deployed(&candidate.graph).expect("it can be written");
+    let (onnx, _) = deployed(&candidate.graph).expect("it can be written");
     latency(&onnx).median_ms.ms()
 }
 

@@ -6,7 +6,7 @@ mod study;
 #[cfg(test)]
 mod testing;
 
-use std::{fmt::Display, str::FromStr, time::Duration};
+use std::{fmt::Display, num::NonZeroU32, str::FromStr, time::Duration};
 
 use bespoke_measure::Latency;
 use prost::UnknownEnumValue;
@@ -185,6 +185,11 @@ fn milliseconds(field: &str, ms: f64) -> Result<f64, ConvertError> {
     }
     let reason = format!("must be a number of milliseconds that is not negative, got {ms}");
     Err(ConvertError::new(field, reason))
+}
+
+/// A number that is counted from 1.
+fn positive(field: &str, value: u32) -> Result<NonZeroU32, ConvertError> {
+    NonZeroU32::new(value).ok_or_else(|| ConvertError::new(field, "must be at least 1"))
 }
 
 /// A share of a whole.

@@ -1,15 +1,21 @@
 //! What every store has to fulfil.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use bespoke_device::{Machine, TargetFingerprint};
-use bespoke_graph::{Cost, GraphHash};
-use bespoke_measure::{Environment, Estimate, Latency, Measurement, Protocol, Verdict};
-use bespoke_study::{
-    Accuracy, Source, Study, StudyName, StudyState, Submission, Trial, TrialId, TrialState,
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
 };
 
-use crate::{MemoryStore, SledStore, Store};
+use bespoke_device::{Machine, TargetFingerprint};
+use bespoke_graph::{Activation, Cost, Graph, GraphHash, Op};
+use bespoke_measure::{Environment, Estimate, Latency, Measurement, Protocol, Verdict};
+use bespoke_predict::{Network, Prior};
+use bespoke_study::{
+    Accuracy, LatencySample, PredictorInfo, Source, SpaceId, Study, StudyName, StudyState,
+    Submission, Trial, TrialId, TrialState,
+};
+
+use crate::{MemoryStore, SledStore, Store, StoredPredictor};
 
 /// Numbers at which the order of little-endian or textual keys would break.
 const NUMBERS: [u32; 9] = [0, 9, 10, 255, 256, 65_535, 65_536, 70_000, u32::MAX];
@@ -30,6 +36,7 @@ pub fn study(seconds: u64) -> Study {
         },
         state: StudyState::Running,
         targets: vec![target(1), target(2)],
+        predictors: vec![version(3), version(u32::MAX)],
         elapsed: Duration::new(seconds, 999_999_999),
     }
 }
@@ -99,6 +106,46 @@ fn valid() -> Measurement {
     })
 }
 
+pub fn version(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("versions are counted from 1")
+}
+
+pub fn predictor(of_target: u32, number: u32) -> StoredPredictor {
+    let networks: Vec<Network> = (1..5).map(relus).collect();
+    let prior = Prior::fit(&networks.iter().collect::<Vec<_>>(), &[]).expect("there are networks");
+    let space = Source {
+        file: "space.toml".to_owned(),
+        text: "name = \"é\"\n".to_owned(),
+    };
+    let sample = LatencySample {
+        architecture: "|é|".to_owned(),
+        latency: estimate(),
+    };
+    let info = PredictorInfo {
+        fingerprint: target(of_target),
+        version: version(number),
+        target: "tract/b1/t1/f32".parse().expect("it is a target"),
+        space: SpaceId::of("é", &space.text),
+        sources: prior.sources().to_vec(),
+        protocol: Protocol::default(),
+        samples: vec![sample],
+        adapted_at: SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_999),
+    };
+    StoredPredictor { info, space, prior }
+}
+
+/// So many rectifiers in a row.
+fn relus(count: usize) -> Network {
+    let (mut builder, mut last) = Graph::builder(&[3, 4, 4]);
+    for number in 0..count {
+        let name = number.to_string();
+        last = builder
+            .push(&name, Op::Activation(Activation::Relu), &[last])
+            .expect("any shape");
+    }
+    Network::from(&builder.finish(last).expect("the last was added"))
+}
+
 /// Puts some of everything into a store.
 pub fn fill(store: &dyn Store) {
     store.put_study(&name("digits"), &study(1)).expect("put");
@@ -110,6 +157,7 @@ pub fn fill(store: &dyn Store) {
     store
         .put_measurement(graph(1), &target(1), &valid())
         .expect("put");
+    store.put_predictor(&predictor(1, 1)).expect("put");
 }
 
 /// Asserts that what [`fill`] has put is there.
@@ -121,6 +169,8 @@ pub fn assert_filled(store: &dyn Store) {
     let protocol = Protocol::default();
     let read = store.measurement(graph(1), &target(1), &protocol);
     assert_eq!(read.expect("it can be read"), Some(valid()));
+    let read = store.predictor(&target(1), version(1));
+    assert_eq!(read.expect("it can be read"), Some(predictor(1, 1)));
 }
 
 fn what_was_put_is_given_back(store: &dyn Store) {
@@ -133,6 +183,9 @@ fn empty_store_has_nothing(store: &dyn Store) {
     assert_eq!(store.study(&name("a")).expect("none"), None);
     assert_eq!(store.trials(&name("a")).expect("none"), []);
     let read = store.measurement(graph(1), &target(1), &Protocol::default());
+    assert_eq!(read.expect("none"), None);
+    assert_eq!(store.predictors().expect("none"), []);
+    let read = store.predictor(&target(1), version(1));
     assert_eq!(read.expect("none"), None);
 }
 
@@ -207,6 +260,26 @@ fn measurement_belongs_to_its_network_target_and_protocol(store: &dyn Store) {
     }
 }
 
+fn predictors_come_by_target_and_version(store: &dyn Store) {
+    let numbers = [256, 1, 255, u32::MAX];
+    for (of_target, number) in [2, 1].into_iter().flat_map(|t| numbers.map(|n| (t, n))) {
+        store
+            .put_predictor(&predictor(of_target, number))
+            .expect("put");
+    }
+    let mut targets = [target(1), target(2)];
+    targets.sort();
+    let expected: Vec<_> = targets
+        .into_iter()
+        .flat_map(|target| [1, 255, 256, u32::MAX].map(|number| (target, version(number))))
+        .collect();
+    assert_eq!(store.predictors().expect("read"), expected);
+    let read = store.predictor(&target(2), version(256)).expect("read");
+    assert_eq!(read, Some(predictor(2, 256)));
+    let read = store.predictor(&target(3), version(1)).expect("read");
+    assert_eq!(read, None);
+}
+
 fn threads_may_put_at_the_same_time(store: &dyn Store) {
     const THREADS: u32 = 8;
     const EACH: u32 = 20;
@@ -248,6 +321,7 @@ macro_rules! fulfils {
             later_put_takes_the_place_of_an_earlier_one,
             removed_study_takes_its_trials_along_and_no_others,
             measurement_belongs_to_its_network_target_and_protocol,
+            predictors_come_by_target_and_version,
             threads_may_put_at_the_same_time,
         ]);
     )*};

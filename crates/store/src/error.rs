@@ -52,6 +52,19 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// A predictor was written by another version of Bespoke.
+    #[error(
+        "the stored {key} has format {found}, this version of bespoke reads format {supported}: \
+         adapt the predictor anew"
+    )]
+    PredictorFormat {
+        /// What the record is of.
+        key: String,
+        /// Its format.
+        found: u32,
+        /// The format that this version reads.
+        supported: u32,
+    },
     /// A value has no stored form, such as a number that is not finite.
     #[error("the {key} cannot be stored: {reason}")]
     NotStorable {

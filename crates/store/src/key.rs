@@ -1,6 +1,6 @@
 //! The keys of records: their bytes order as the domain does.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
@@ -13,6 +13,9 @@ pub(crate) struct Key(Vec<u8>);
 
 /// What the keys of all studies begin with.
 pub(crate) const STUDIES: &str = "study/";
+
+/// What the keys of all predictors begin with.
+pub(crate) const PREDICTORS: &str = "predictor/";
 
 // === impl Key ===
 
@@ -41,6 +44,13 @@ impl Key {
         Self(format!("measurement/{graph}/{target}/{}", protocol.key()).into())
     }
 
+    /// The version is big-endian, so that the latest comes last.
+    pub(crate) fn predictor(target: &TargetFingerprint, version: NonZeroU32) -> Self {
+        let mut bytes = format!("{PREDICTORS}{target}/").into_bytes();
+        bytes.extend(version.get().to_be_bytes());
+        Self(bytes)
+    }
+
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
@@ -61,6 +71,15 @@ impl Key {
         let study = std::str::from_utf8(rest.strip_suffix(b"/")?).ok()?;
         Some((study, u32::from_be_bytes(*number)))
     }
+
+    /// The target and version of a predictor's key.
+    pub(crate) fn as_predictor(&self) -> Option<(TargetFingerprint, NonZeroU32)> {
+        let rest = self.0.strip_prefix(PREDICTORS.as_bytes())?;
+        let (target, version) = rest.split_last_chunk()?;
+        let target = std::str::from_utf8(target.strip_suffix(b"/")?).ok()?;
+        let version = NonZeroU32::new(u32::from_be_bytes(*version))?;
+        Some((target.parse().ok()?, version))
+    }
 }
 
 /// What the record is of, for error messages.
@@ -71,6 +90,9 @@ impl fmt::Display for Key {
         }
         if let Some((study, number)) = self.as_trial() {
             return write!(f, "trial {number} of study `{study}`");
+        }
+        if let Some((target, version)) = self.as_predictor() {
+            return write!(f, "version {version} of the predictor of target {target}");
         }
         let parts = self.after("measurement/").map(|rest| rest.splitn(3, '/'));
         match parts.map(Iterator::collect::<Vec<_>>).as_deref() {

@@ -1,4 +1,4 @@
-//! What must survive the end of the program: studies, their trials, and every measurement.
+//! What must survive the end of the program: studies, their trials, every measurement, and predictors.
 //!
 //! A [`Store`] speaks domain types and keeps them durably: when a put has returned, a crash or a power cut does not
 //! undo it. [`SledStore`] keeps them in a folder; [`MemoryStore`] forgets them, for tests. Both fulfil one contract,
@@ -7,8 +7,11 @@
 mod error;
 mod key;
 mod memory;
+mod predictor;
 mod record;
 mod sled_store;
+
+use std::num::NonZeroU32;
 
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
@@ -17,9 +20,10 @@ use bespoke_study::{Study, StudyName, Trial};
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use predictor::StoredPredictor;
 pub use sled_store::SledStore;
 
-/// Keeps studies, trials and measurements.
+/// Keeps studies, trials, measurements and predictors.
 ///
 /// What a put was given is durable when it returns. One that fails may have happened or not; the store stays usable.
 /// A record that cannot be read is an error that names it, never left out.
@@ -58,6 +62,22 @@ pub trait Store: Send + Sync {
         target: &TargetFingerprint,
         protocol: &Protocol,
     ) -> Result<Option<Measurement>, StoreError>;
+
+    /// Keeps a predictor under its target and version, in place of what was kept there.
+    fn put_predictor(&self, predictor: &StoredPredictor) -> Result<(), StoreError>;
+
+    /// A version of a target's predictor.
+    ///
+    /// # Errors
+    /// When it is in a format that this version of Bespoke does not read, among others.
+    fn predictor(
+        &self,
+        target: &TargetFingerprint,
+        version: NonZeroU32,
+    ) -> Result<Option<StoredPredictor>, StoreError>;
+
+    /// The targets of all predictors and their versions, in this order.
+    fn predictors(&self) -> Result<Vec<(TargetFingerprint, NonZeroU32)>, StoreError>;
 }
 
 #[cfg(test)]

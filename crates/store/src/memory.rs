@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     sync::{Mutex, MutexGuard},
 };
 
@@ -10,7 +11,7 @@ use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
 use bespoke_study::{Study, StudyName, Trial, TrialId};
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, StoredPredictor};
 
 /// Keeps everything in memory, for as long as it lives itself.
 #[derive(Debug, Default)]
@@ -21,6 +22,7 @@ struct Content {
     studies: BTreeMap<StudyName, Study>,
     trials: BTreeMap<StudyName, BTreeMap<TrialId, Trial>>,
     measurements: BTreeMap<MeasurementKey, Measurement>,
+    predictors: BTreeMap<(TargetFingerprint, NonZeroU32), StoredPredictor>,
 }
 
 /// Network, target and the protocol's key.
@@ -89,5 +91,24 @@ impl Store for MemoryStore {
     ) -> Result<Option<Measurement>, StoreError> {
         let key = (graph, *target, protocol.key());
         Ok(self.content().measurements.get(&key).cloned())
+    }
+
+    fn put_predictor(&self, predictor: &StoredPredictor) -> Result<(), StoreError> {
+        let key = (predictor.info.fingerprint, predictor.info.version);
+        self.content().predictors.insert(key, predictor.clone());
+        Ok(())
+    }
+
+    fn predictor(
+        &self,
+        target: &TargetFingerprint,
+        version: NonZeroU32,
+    ) -> Result<Option<StoredPredictor>, StoreError> {
+        let key = (*target, version);
+        Ok(self.content().predictors.get(&key).cloned())
+    }
+
+    fn predictors(&self) -> Result<Vec<(TargetFingerprint, NonZeroU32)>, StoreError> {
+        Ok(self.content().predictors.keys().copied().collect())
     }
 }

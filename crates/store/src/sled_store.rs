@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    num::NonZeroU32,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
@@ -17,8 +18,9 @@ use bespoke_study::{Study, StudyName, Trial};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Store, StoreError,
-    key::{Key, STUDIES},
+    Store, StoreError, StoredPredictor,
+    key::{Key, PREDICTORS, STUDIES},
+    predictor::{self, Format, Formatted},
     record::{self, FORMAT},
 };
 
@@ -198,6 +200,48 @@ impl Store for SledStore {
         protocol: &Protocol,
     ) -> Result<Option<Measurement>, StoreError> {
         self.get(&Key::measurement(graph, target, protocol))
+    }
+
+    fn put_predictor(&self, predictor: &StoredPredictor) -> Result<(), StoreError> {
+        let key = Key::predictor(&predictor.info.fingerprint, predictor.info.version);
+        let formatted = Formatted {
+            format: predictor::FORMAT,
+            predictor: predictor.clone(),
+        };
+        self.put(&key, &formatted)
+    }
+
+    fn predictor(
+        &self,
+        target: &TargetFingerprint,
+        version: NonZeroU32,
+    ) -> Result<Option<StoredPredictor>, StoreError> {
+        let key = Key::predictor(target, version);
+        let Some(Format { format }) = self.get(&key)? else {
+            return Ok(None);
+        };
+        if format != predictor::FORMAT {
+            return Err(StoreError::PredictorFormat {
+                key: key.to_string(),
+                found: format,
+                supported: predictor::FORMAT,
+            });
+        }
+        let formatted: Option<Formatted<_>> = self.get(&key)?;
+        Ok(formatted.map(|formatted| formatted.predictor))
+    }
+
+    fn predictors(&self) -> Result<Vec<(TargetFingerprint, NonZeroU32)>, StoreError> {
+        let keys: Vec<sled::IVec> =
+            self.with(|database| database.scan_prefix(PREDICTORS).keys().collect())?;
+        let version = |key: &sled::IVec| {
+            let key = Key::from_bytes(key);
+            key.as_predictor().ok_or_else(|| StoreError::Record {
+                key: key.to_string(),
+                reason: "its key is no predictor's".to_owned(),
+            })
+        };
+        keys.iter().map(version).collect()
     }
 }
 

@@ -32,6 +32,15 @@ pub enum Activity {
         /// The target.
         target: String,
     },
+    /// An agent has taken a network that belongs to no trial, to learn the target from it.
+    Sampling {
+        /// Canonical string of its architecture.
+        architecture: String,
+        /// Name of the agent.
+        agent: String,
+        /// The target.
+        target: String,
+    },
     /// An epoch of training has ended.
     Training {
         /// The trial.

@@ -1,11 +1,13 @@
 //! Studies and trials: what is asked, what has been found so far, and what stands on the front.
 //!
 //! A [`StudySpec`] is a parsed study file. Each [`Trial`] moves through its states by its own methods and in no other
-//! way; the list of trials, in the order of their numbers, is the journal from which everything else follows.
+//! way; the list of trials, in the order of their numbers, is the journal from which everything else follows. Beside
+//! them stands what is asked of predictors and told of them.
 
 mod event;
 mod front;
 mod name;
+mod predictor;
 mod spec;
 mod stop;
 mod study;
@@ -14,6 +16,10 @@ mod trial;
 pub use event::{Activity, Event};
 pub use front::{Front, FrontEntry};
 pub use name::{NameError, StudyName};
+pub use predictor::{
+    AdaptEvent, AdaptRequest, LatencySample, NetworkInput, PlanRequest, PredictorInfo, PriceBatch,
+    SampleCount, SampleCountError, SpaceId, SpaceSource,
+};
 pub use spec::{Bounds, Budget, Data, Source, SpecError, StudySpec, Submission, TargetBound};
 pub use stop::is_hopeless;
 pub use study::{Ending, Study, StudyState};

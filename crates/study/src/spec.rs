@@ -9,7 +9,7 @@ use bespoke_recipe::{DataSetName, Recipe};
 use bespoke_search::StrategyConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::StudyName;
+use crate::{SampleCount, StudyName};
 
 /// A file's name, as its user knows it, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct StudySpec {
     pub budget: Budget,
     /// How latencies are measured.
     pub protocol: Protocol,
+    /// How many networks are measured on each target so that candidates can be priced before they are measured; none:
+    /// every candidate is measured.
+    pub predictor: Option<SampleCount>,
 }
 
 /// What the candidates learn.
@@ -131,6 +134,15 @@ struct RawSpec {
     budget: toml::Spanned<Budget>,
     #[serde(default)]
     protocol: Option<toml::Spanned<Protocol>>,
+    #[serde(default)]
+    predictor: Option<toml::Spanned<RawPredictor>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPredictor {
+    #[serde(default = "default_samples")]
+    samples: u32,
 }
 
 #[derive(Deserialize)]
@@ -156,6 +168,10 @@ fn full_precision() -> Precision {
 
 fn default_in_flight() -> NonZeroU32 {
     NonZeroU32::new(4).expect("four is not zero")
+}
+
+fn default_samples() -> u32 {
+    SampleCount::default().into()
 }
 
 // === impl Submission ===
@@ -198,6 +214,7 @@ impl StudySpec {
             bounds: raw.bounds,
             budget: source.checked("budget", raw.budget, Budget::check)?,
             protocol: protocol.transpose()?.unwrap_or_default(),
+            predictor: source.predictor(raw.predictor)?,
         })
     }
 
@@ -234,6 +251,20 @@ impl StudySpec {
                     Some((reason, excess))
                 }),
         )
+    }
+
+    /// Why a network of these predicted latencies, one for each target, need not be measured, with the relative excess:
+    /// on some target, the whole interval lies over the bound. The excess is that of the median.
+    pub fn predicted_violation(&self, latencies: &[Estimate]) -> Option<(String, f64)> {
+        let targets = self.targets.iter().zip(latencies);
+        joined(targets.filter_map(|(bound, got)| {
+            let most = bound.max_latency.filter(|most| got.low_ms > *most)?;
+            let excess = (got.median_ms.ms() - most.ms()) / most.ms();
+            let (target, least) = (&bound.target, got.low_ms);
+            let reason =
+                format!("predicted to take at least {least} on {target}, the bound is {most}");
+            Some((reason, excess.max(0.0)))
+        }))
     }
 
     /// Whether a study may go on under this specification that was started under another: only the budget's trials
@@ -294,6 +325,26 @@ impl Source {
         let span = value.span();
         check(value.get_ref()).map_err(|e| self.error(Some(span), format!("[{table}]: {e}")))?;
         Ok(value.into_inner())
+    }
+
+    /// No samples are as good as no table.
+    fn predictor(
+        &self,
+        raw: Option<toml::Spanned<RawPredictor>>,
+    ) -> Result<Option<SampleCount>, SpecError> {
+        let Some(raw) = raw else {
+            return Ok(None);
+        };
+        let RawPredictor { samples } = *raw.get_ref();
+        if samples == 0 {
+            return Ok(None);
+        }
+        let count = SampleCount::try_from(samples).map_err(|error| {
+            let reason =
+                format!("[predictor]: `samples`: {error}, or 0 to measure every candidate");
+            self.error(Some(raw.span()), reason)
+        })?;
+        Ok(Some(count))
     }
 
     fn targets(&self, raw: Vec<toml::Spanned<RawTarget>>) -> Result<Vec<TargetBound>, SpecError> {

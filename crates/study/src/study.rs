@@ -1,6 +1,6 @@
 //! A study's own record, beside its trials.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use bespoke_device::TargetFingerprint;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,10 @@ pub struct Study {
     /// The machines' targets that it is bound to, one for each target of the specification, once an agent offered
     /// them. Latencies from anywhere else do not count.
     pub targets: Vec<TargetFingerprint>,
+    /// The versions of the targets' predictors that it starts from, one for each target once they are there. Empty
+    /// unless its file has a table `[predictor]`.
+    #[serde(default)]
+    pub predictors: Vec<NonZeroU32>,
     /// Wall time spent on it so far, over all runs.
     pub elapsed: Duration,
 }
@@ -60,6 +64,7 @@ impl Study {
             submission,
             state: StudyState::Running,
             targets: Vec::new(),
+            predictors: Vec::new(),
             elapsed: Duration::ZERO,
         }
     }

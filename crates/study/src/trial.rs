@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use bespoke_graph::{Cost, GraphHash};
-use bespoke_measure::Estimate;
+use bespoke_measure::{Estimate, PriceSource};
 use serde::{Deserialize, Serialize};
 
 /// Number of a trial in its study, counted from 0 in the order of proposal.
@@ -48,8 +48,11 @@ pub enum TrialState {
     },
     /// It breaks a bound, so it was not trained.
     Infeasible {
-        /// Latency on each target; empty where a bound that needs no measurement was broken.
+        /// Latency on each target; empty where a bound on what is counted was broken.
         latencies: Vec<Estimate>,
+        /// How the latencies are known.
+        #[serde(default = "measured")]
+        source: PriceSource,
         /// Which bound, and by how much.
         reason: String,
         /// Sum of the relative excesses over the bounds.
@@ -60,6 +63,11 @@ pub enum TrialState {
         /// Why.
         reason: String,
     },
+}
+
+/// How the latencies of trials are known that were written when all were measured.
+fn measured() -> PriceSource {
+    PriceSource::Measured
 }
 
 /// What a network learned.
@@ -151,7 +159,8 @@ impl Trial {
         )
     }
 
-    /// Latencies measured so far: one for each target, or none.
+    /// Latencies known so far: one for each target, or none. Those of an infeasible trial may be a predictor's, see
+    /// [`Self::price_source`].
     pub fn latencies(&self) -> &[Estimate] {
         match &self.state {
             TrialState::Measured { latencies }
@@ -159,6 +168,17 @@ impl Trial {
             | TrialState::Stopped { latencies, .. }
             | TrialState::Infeasible { latencies, .. } => latencies,
             TrialState::Proposed | TrialState::Failed { .. } => &[],
+        }
+    }
+
+    /// How its latencies are known, if it has any.
+    pub fn price_source(&self) -> Option<PriceSource> {
+        if self.latencies().is_empty() {
+            return None;
+        }
+        match self.state {
+            TrialState::Infeasible { source, .. } => Some(source),
+            _ => Some(PriceSource::Measured),
         }
     }
 
@@ -191,11 +211,31 @@ impl Trial {
     pub fn infeasible(
         &mut self,
         latencies: Vec<Estimate>,
+        violation: (String, f64),
+    ) -> Result<(), TransitionError> {
+        self.breaks_bound(latencies, PriceSource::Measured, violation)
+    }
+
+    /// It breaks a bound whatever a measurement would say, as far as a predictor can tell: nothing was measured, and
+    /// the latencies are the predictor's.
+    pub fn infeasible_as_predicted(
+        &mut self,
+        latencies: Vec<Estimate>,
+        violation: (String, f64),
+    ) -> Result<(), TransitionError> {
+        self.breaks_bound(latencies, PriceSource::Predicted, violation)
+    }
+
+    fn breaks_bound(
+        &mut self,
+        latencies: Vec<Estimate>,
+        source: PriceSource,
         (reason, violation): (String, f64),
     ) -> Result<(), TransitionError> {
         match self.state {
             TrialState::Proposed => self.enter(TrialState::Infeasible {
                 latencies,
+                source,
                 reason,
                 violation,
             }),
@@ -319,6 +359,43 @@ mod tests {
         assert!(trial.fail("again".to_owned()).is_err());
         assert!(trial.measured(Vec::new()).is_err());
         assert!(trial.infeasible(Vec::new(), (String::new(), 1.0)).is_err());
+    }
+
+    #[test]
+    fn a_trial_tells_whether_its_latencies_were_measured() {
+        let ms = bespoke_measure::Latency::from_ms(1.0).expect("positive");
+        let latencies = vec![Estimate {
+            median_ms: ms,
+            low_ms: ms,
+            high_ms: ms,
+        }];
+        let violation = || ("too slow".to_owned(), 0.5);
+        let (mut predicted, mut found) = (proposed(), proposed());
+        assert_eq!(predicted.price_source(), None);
+        predicted
+            .infeasible_as_predicted(latencies.clone(), violation())
+            .expect("it was proposed");
+        found
+            .infeasible(latencies, violation())
+            .expect("it was proposed");
+        assert_eq!(predicted.price_source(), Some(PriceSource::Predicted));
+        assert_eq!(found.price_source(), Some(PriceSource::Measured));
+        assert!(predicted.infeasible(Vec::new(), violation()).is_err());
+    }
+
+    #[test]
+    fn a_trial_written_before_there_were_predictors_was_measured() {
+        let mut trial = proposed();
+        trial
+            .infeasible(Vec::new(), ("too large".to_owned(), 0.5))
+            .expect("it was proposed");
+        let text = serde_json::to_string(&trial).expect("it is plain data");
+        let old = text.replace("\"source\":\"measured\",", "");
+        assert_ne!(text, old);
+        assert_eq!(
+            serde_json::from_str::<Trial>(&old).expect("it can still be read"),
+            trial
+        );
     }
 
     #[test]

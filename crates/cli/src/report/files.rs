@@ -40,6 +40,7 @@ fn trials_csv(report: &Report, folder: &Path) -> anyhow::Result<Vec<u8>> {
         );
     }
     let rest = [
+        "price_source",
         "parameters",
         "macs",
         "flops",
@@ -76,6 +77,8 @@ fn trial_row(report: &Report, trial: &Trial, folder: &Path) -> Vec<String> {
             None => [const { String::new() }; 3],
         });
     }
+    let source = trial.price_source().map(|source| source.word().to_owned());
+    row.push(source.unwrap_or_default());
     let cost = trial.cost();
     row.extend(
         [

@@ -53,6 +53,7 @@ fn trial_json(report: &Report, trial: &Trial) -> Value {
         "accuracy_percent": trial.accuracy().map(|accuracy| accuracy.percent),
         "curve_percent": trial.curve(),
         "latencies": latencies_json(report, trial.latencies()),
+        "price_source": trial.price_source().map(|source| source.word()),
         "on_front": report.front.contains(trial.id()),
         "reason": reason(trial),
     });

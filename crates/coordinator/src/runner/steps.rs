@@ -1,19 +1,22 @@
 //! The steps of a trial that take time: measuring on every target, and training.
 
-use bespoke_device::TargetSpec;
-use bespoke_graph::{ExportOptions, Graph, GraphHash, Model, Weights};
-use bespoke_measure::{Estimate, Measurement, Verdict};
+use std::sync::Arc;
+
+use bespoke_device::{TargetFingerprint, TargetSpec};
+use bespoke_graph::Graph;
+use bespoke_measure::{Estimate, Protocol};
 use bespoke_study::{Activity, Trial, TrialId};
 use futures::future::join_all;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
-use super::{Runner, blocking};
+use super::{
+    Runner, blocking,
+    pricing::{PricedOut, Quote},
+};
 use crate::{
     CoordinatorError,
+    deployed::deployed,
     dispatch::{Dispatch, Waiting},
     evaluation::{Course, Trained},
-    fleet::JobError,
     journal::Journal,
     order::Order,
     proposer::Candidate,
@@ -44,6 +47,8 @@ pub enum Step {
 pub enum Measured {
     /// A latency for each target.
     Valid(Vec<Estimate>),
+    /// It was not measured, for it is too slow as far as a predictor can tell.
+    PricedOut(PricedOut),
     /// A target has no latency for it.
     Invalid {
         /// Which and why.
@@ -53,42 +58,40 @@ pub enum Measured {
     Broken(CoordinatorError),
 }
 
+/// A trial's way to its latencies.
+struct Errand {
+    dispatch: Arc<Dispatch>,
+    journal: Arc<Journal>,
+    trial: TrialId,
+    targets: Vec<(TargetSpec, TargetFingerprint)>,
+    protocol: Protocol,
+}
+
 // === impl Runner ===
 
 impl Runner<'_> {
-    /// Has a trial's network measured on every target, at the same time where there are agents for it.
-    pub(super) fn spawn_measuring(&mut self, trial: &Trial, candidate: Candidate) {
-        let (dispatch, journal) = (self.resources.dispatch.clone(), self.journal.clone());
-        let protocol = self.spec.protocol.clone();
+    /// Has a trial's network measured on every target, at the same time where there are agents for it; first it is
+    /// priced, where that is asked for, and perhaps not measured then.
+    pub(super) fn spawn_measuring(
+        &mut self,
+        trial: &Trial,
+        candidate: Candidate,
+        quote: Option<Quote>,
+    ) {
         let targets = self.spec.targets.iter().map(|bound| bound.target.clone());
-        let targets: Vec<_> = targets.zip(self.study.targets.iter().cloned()).collect();
-        let id = trial.id();
+        let errand = Errand {
+            dispatch: self.resources.dispatch.clone(),
+            journal: self.journal.clone(),
+            trial: trial.id(),
+            targets: targets.zip(self.study.targets.iter().copied()).collect(),
+            protocol: self.spec.protocol.clone(),
+        };
         self.steps.spawn(async move {
-            let graph = candidate.graph.clone();
-            let outcome = match blocking(move || deployed(&graph))
-                .await
-                .and_then(|deployed| deployed)
-            {
-                Err(error) => Measured::Broken(error),
-                Ok((onnx, graph)) => {
-                    let orders = targets.into_iter().map(|(target, fingerprint)| {
-                        let (onnx, protocol) = (onnx.clone(), protocol.clone());
-                        let order = Order {
-                            graph,
-                            target,
-                            fingerprint,
-                            protocol,
-                            onnx,
-                        };
-                        measure(&dispatch, &journal, id, order)
-                    });
-                    collect(join_all(orders).await)
-                }
-            };
+            let outcome = errand.run(&candidate.graph, quote).await;
             Step::Measured {
-                trial: id.0 as usize,
+                trial: errand.trial.0 as usize,
                 candidate: Box::new(candidate),
-                outcome,
+                outcome: outcome.unwrap_or_else(Measured::Broken),
             }
         });
     }
@@ -140,73 +143,55 @@ impl Runner<'_> {
     }
 }
 
-/// The file that is measured, and the hash of the network in it: with class probabilities, fresh weights and batch
-/// normalisation folded away, as the trained network will be shipped. Its weights follow from the graph alone.
-pub(crate) fn deployed(graph: &Graph) -> Result<(Vec<u8>, GraphHash), CoordinatorError> {
-    let graph = graph.with_probabilities()?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed::of_graph(graph.hash()));
-    let weights = Weights::initial(&graph, &mut rng);
-    let onnx = Model::new(graph, weights)?.to_onnx(ExportOptions {
-        fold_batch_norm: true,
-    });
-    let hash = Model::from_onnx(&onnx)?.graph().hash();
-    Ok((onnx, hash))
-}
+// === impl Errand ===
 
-/// Has a network measured on one target and tells how it goes.
-async fn measure(
-    dispatch: &Dispatch,
-    journal: &Journal,
-    trial: TrialId,
-    order: Order,
-) -> (TargetSpec, Result<Measurement, CoordinatorError>) {
-    let target = order.target.clone();
-    let measured = dispatch.measure(order, |waiting| {
-        let target = target.to_string();
-        journal.activity(match waiting {
-            Waiting::NoAgent => Activity::WaitingForAgent { target },
-            Waiting::Taken { agent } => Activity::Measuring {
-                trial,
-                agent,
-                target,
-            },
+impl Errand {
+    async fn run(&self, graph: &Graph, quote: Option<Quote>) -> Result<Measured, CoordinatorError> {
+        if let Some(quote) = quote
+            && let Some(priced_out) = blocking(move || quote.priced_out()).await??
+        {
+            return Ok(Measured::PricedOut(priced_out));
+        }
+        let graph = graph.clone();
+        let (onnx, graph) = blocking(move || deployed(&graph)).await??;
+        let orders = self.targets.iter().map(|(target, fingerprint)| Order {
+            graph,
+            target: target.clone(),
+            fingerprint: *fingerprint,
+            protocol: self.protocol.clone(),
+            onnx: onnx.clone(),
         });
-    });
-    let measured = measured.await;
-    (target, measured)
+        let measured = join_all(orders.map(|order| self.measure(order))).await;
+        collect(measured)
+    }
+
+    /// Has a network measured on one target and tells how it goes; the inner error is why it has no latency there.
+    async fn measure(&self, order: Order) -> Result<Result<Estimate, String>, CoordinatorError> {
+        let target = order.target.to_string();
+        let measured = self.dispatch.latency(order, |waiting| {
+            let target = target.clone();
+            self.journal.activity(match waiting {
+                Waiting::NoAgent => Activity::WaitingForAgent { target },
+                Waiting::Taken { agent } => Activity::Measuring {
+                    trial: self.trial,
+                    agent,
+                    target,
+                },
+            });
+        });
+        let measured = measured.await?;
+        Ok(measured.map_err(|reason| format!("{target}: {reason}")))
+    }
 }
 
 /// The latencies, or the first reason in the order of the targets why there are none.
-fn collect(measured: Vec<(TargetSpec, Result<Measurement, CoordinatorError>)>) -> Measured {
-    let mut latencies = Vec::with_capacity(measured.len());
-    let mut invalid = None;
-    for (target, measured) in measured {
-        let verdict = match measured {
-            Ok(measurement) => estimate(measurement.verdict),
-            Err(CoordinatorError::Job(error @ JobError::Lost { .. })) => Err(error.to_string()),
-            Err(error) => return Measured::Broken(error),
-        };
-        match verdict {
-            Ok(latency) => latencies.push(latency),
-            Err(reason) => invalid = invalid.or(Some(format!("{target}: {reason}"))),
-        }
-    }
-    match invalid {
-        Some(reason) => Measured::Invalid { reason },
-        None => Measured::Valid(latencies),
-    }
-}
-
-/// The latency of a verdict, or the verdict in words.
-fn estimate(verdict: Verdict) -> Result<Estimate, String> {
-    match verdict {
-        Verdict::Valid { estimate } => Ok(estimate),
-        Verdict::Unstable { reason } => Err(format!("the measurement was unstable: {reason}")),
-        Verdict::Throttled { reason } => Err(format!("the machine was throttled: {reason}")),
-        Verdict::TimedOut => Err("the measurement timed out".to_owned()),
-        Verdict::Crashed { reason } => Err(format!("the measurement crashed: {reason}")),
-        Verdict::DoesNotCompile { reason } => {
-            Err(format!("the runtime does not take the network: {reason}"))
-        }
-    }
+fn collect(
+    measured: Vec<Result<Result<Estimate, String>, CoordinatorError>>,
+) -> Result<Measured, CoordinatorError> {
+    let measured: Vec<Result<Estimate, String>> = measured.into_iter().collect::<Result<_, _>>()?;
+    let latencies: Result<Vec<Estimate>, String> = measured.into_iter().collect();
+    Ok(match latencies {
+        Ok(latencies) => Measured::Valid(latencies),
+        Err(reason) => Measured::Invalid { reason },
+    })
 }

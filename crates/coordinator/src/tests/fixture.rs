@@ -39,7 +39,17 @@ pub fn accuracy(graph: GraphHash) -> f64 {
 /// What the fake agents measure of a file.
 pub fn latency(onnx: &[u8]) -> Estimate {
     let graph = Model::from_onnx(onnx).expect("a network").graph().hash();
-    let ms = 1.0 + (seed::of_graph(graph) % 1000) as f64 / 10.0;
+    around(1.0 + (seed::of_graph(graph) % 1000) as f64 / 10.0)
+}
+
+/// What an agent measures of a file that takes time in proportion to what there is to compute: from 0.1 to 8 ms for
+/// the networks of the space.
+pub fn in_proportion(onnx: &[u8]) -> Estimate {
+    let cost = Model::from_onnx(onnx).expect("a network").graph().cost();
+    around(0.1 + cost.macs as f64 / 1e4)
+}
+
+fn around(ms: f64) -> Estimate {
     let latency = |ms| Latency::from_ms(ms).expect("positive");
     Estimate {
         median_ms: latency(ms),
@@ -188,6 +198,17 @@ impl FakeAgent {
             ..Manner::default()
         };
         Self::spawn(coordinator, name, manner, |work| valid(&work.onnx))
+    }
+
+    /// Takes time in proportion to what there is to compute; measures so much and then nothing more, or whatever comes.
+    pub fn proportional(coordinator: &Coordinator, name: &str, most: Option<usize>) -> Self {
+        let manner = Manner {
+            most,
+            ..Manner::default()
+        };
+        Self::spawn(coordinator, name, manner, |work| Verdict::Valid {
+            estimate: in_proportion(&work.onnx),
+        })
     }
 
     /// Answers with the verdict of a function.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bespoke_graph::Model;
+use bespoke_measure::{Price, PriceSource};
 use bespoke_proto::{
     fleet::v1::{MeasureRequest, fleet_service_client::FleetServiceClient},
     predictor::v1::{PredictRequest, predictor_service_client::PredictorServiceClient},
@@ -11,7 +12,7 @@ use bespoke_proto::{
         study_service_client::StudyServiceClient,
     },
 };
-use bespoke_study::{StudyState, TrialId};
+use bespoke_study::{NetworkInput, PriceBatch, StudyState, TrialId};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::Code;
 
@@ -23,14 +24,14 @@ use super::{
 use crate::{Coordinator, CoordinatorError};
 
 /// A coordinator that is being served.
-struct Served {
-    coordinator: Arc<Coordinator>,
-    url: String,
-    shutdown: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), CoordinatorError>>,
+pub struct Served {
+    pub coordinator: Arc<Coordinator>,
+    pub url: String,
+    pub shutdown: oneshot::Sender<()>,
+    pub task: JoinHandle<Result<(), CoordinatorError>>,
 }
 
-async fn serve(coordinator: Coordinator) -> Served {
+pub async fn serve(coordinator: Coordinator) -> Served {
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     let listener = TcpListener::bind(any)
         .await
@@ -114,19 +115,23 @@ async fn study_is_created_watched_and_its_network_fetched() {
     let mut prices = PredictorServiceClient::connect(served.url.clone())
         .await
         .expect("it listens");
-    let request = PredictRequest {
-        target_fingerprint: target[0].to_string(),
-        onnx: onnx.clone(),
+    let batch = PriceBatch {
+        target: target[0],
+        space: None,
+        networks: vec![NetworkInput::Onnx(onnx.clone())],
     };
-    let price = prices
-        .predict(request)
+    let response = prices
+        .predict(PredictRequest::from(batch))
         .await
-        .expect("it was measured")
-        .into_inner()
-        .price;
-    let price = price.expect("a response has a price");
-    assert_eq!(price.latency_ms, latency(&onnx).median_ms.ms());
-    assert_eq!(price.latency_ms, trial.latencies[0].median_ms);
+        .expect("it was measured");
+    let answers: Vec<Result<Price, String>> =
+        response.into_inner().try_into().expect("it is sound");
+    let [Ok(price)] = &answers[..] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(price.source, PriceSource::Measured);
+    assert_eq!(price.latency, latency(&onnx));
+    assert_eq!(price.latency.median_ms.ms(), trial.latencies[0].median_ms);
 }
 
 #[tokio::test]
@@ -180,7 +185,7 @@ async fn network_is_measured_for_whoever_asks_and_only_once() {
         .expect("it listens");
     let (builder, input) = bespoke_graph::Graph::builder(&[3]);
     let graph = builder.finish(input).expect("an input is a graph");
-    let (onnx, _) = crate::runner::deployed(&graph).expect("it can be written");
+    let (onnx, _) = crate::deployed::deployed(&graph).expect("it can be written");
     let request = MeasureRequest {
         onnx,
         target: target().to_string(),

@@ -1,23 +1,26 @@
-//! Prices.
+//! Prices, and the predictors that they come from.
+
+mod adapt;
+mod info;
+mod messages;
 
 use bespoke_device::TargetFingerprint;
-use bespoke_measure::{Estimate, Price, PriceSource};
+use bespoke_measure::{Estimate, Price};
+use bespoke_study::{NetworkInput, PriceBatch, SpaceSource};
+use wire::{answer::Answer as WireAnswer, network::Network as WireNetwork};
 
-use super::{ConvertError, bytes, enumeration, parsed, study, unspecified, wraps_one};
+use super::{ConvertError, bytes, each, nested, parsed, present, study, text};
 use crate::predictor::v1 as wire;
 
 // === Price ===
 
 impl From<Price> for wire::Price {
     fn from(price: Price) -> Self {
-        let source = match price.source {
-            PriceSource::Measured => wire::PriceSource::Measured,
-        };
         Self {
             latency_ms: price.latency.median_ms.ms(),
             low_ms: price.latency.low_ms.ms(),
             high_ms: price.latency.high_ms.ms(),
-            source: source.into(),
+            source: crate::study::v1::PriceSource::from(price.source).into(),
         }
     }
 }
@@ -33,82 +36,111 @@ impl TryFrom<wire::Price> for Price {
             source,
         } = message;
         let latency: Estimate = study::estimate("latency_ms", latency_ms, low_ms, high_ms)?;
-        let source = match enumeration("source", source)? {
-            wire::PriceSource::Measured => PriceSource::Measured,
-            wire::PriceSource::Unspecified => return Err(unspecified("source")),
-        };
+        let source = study::price_source("source", source)?;
         Ok(Self { latency, source })
     }
 }
 
-// === PredictRequest ===
+// === Space ===
 
-impl From<(TargetFingerprint, Vec<u8>)> for wire::PredictRequest {
-    fn from((target, onnx): (TargetFingerprint, Vec<u8>)) -> Self {
-        let target_fingerprint = target.to_string();
-        Self {
-            target_fingerprint,
-            onnx,
-        }
+impl From<SpaceSource> for wire::Space {
+    fn from(space: SpaceSource) -> Self {
+        let space = match space {
+            SpaceSource::Shipped(name) => wire::space::Space::Shipped(name),
+            SpaceSource::File(file) => wire::space::Space::File(file.into()),
+        };
+        Self { space: Some(space) }
     }
 }
 
-impl TryFrom<wire::PredictRequest> for (TargetFingerprint, Vec<u8>) {
+impl TryFrom<wire::Space> for SpaceSource {
     type Error = ConvertError;
 
-    fn try_from(message: wire::PredictRequest) -> Result<Self, Self::Error> {
-        Ok((
-            parsed("target_fingerprint", &message.target_fingerprint)?,
-            bytes("onnx", message.onnx)?,
-        ))
-    }
-}
-
-// === PredictResponse ===
-
-wraps_one!(wire::PredictResponse { price } with Price);
-
-#[cfg(test)]
-mod tests {
-    use super::{
-        super::testing::{estimate, fingerprint, refused, round_trips},
-        *,
-    };
-
-    fn price() -> Price {
-        Price {
-            latency: estimate(),
-            source: PriceSource::Measured,
+    fn try_from(message: wire::Space) -> Result<Self, Self::Error> {
+        match present("space", message.space)? {
+            wire::space::Space::Shipped(name) => text("shipped", name).map(Self::Shipped),
+            wire::space::Space::File(file) => nested("file", file).map(Self::File),
         }
     }
+}
 
-    #[test]
-    fn a_price_round_trips() {
-        round_trips::<wire::Price, _>(price());
-        round_trips::<wire::PredictRequest, _>((fingerprint(1), vec![1, 2]));
-    }
+// === Network ===
 
-    #[test]
-    fn a_price_that_makes_no_sense_is_refused_by_field() {
-        let refuses = refused::<wire::Price, Price>(price());
-        refuses("latency_ms", |wire| wire.latency_ms = f64::NAN);
-        refuses("low_ms", |wire| wire.low_ms = -1.0);
-        refuses("high_ms", |wire| wire.high_ms = f64::INFINITY);
-        refuses("high_ms", |wire| wire.high_ms = wire.low_ms / 2.0);
-        refuses("source", |wire| wire.source = 0);
-        refuses("source", |wire| wire.source = 99);
-    }
-
-    #[test]
-    fn a_request_without_its_parts_is_refused_by_field() {
-        let refuses = refused::<wire::PredictRequest, (TargetFingerprint, Vec<u8>)>((
-            fingerprint(1),
-            vec![1],
-        ));
-        refuses("target_fingerprint", |wire| wire.target_fingerprint.clear());
-        refuses("target_fingerprint", |wire| {
-            wire.target_fingerprint = "zz".to_owned()
-        });
-        refuses("onnx", |wire| wire.onnx.clear());
+impl From<NetworkInput> for wire::Network {
+    fn from(network: NetworkInput) -> Self {
+        let network = match network {
+            NetworkInput::Onnx(file) => WireNetwork::Onnx(file),
+            NetworkInput::Architecture(string) => WireNetwork::Architecture(string),
+        };
+        Self {
+            network: Some(network),
+        }
     }
 }
+
+impl TryFrom<wire::Network> for NetworkInput {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Network) -> Result<Self, Self::Error> {
+        match present("network", message.network)? {
+            WireNetwork::Onnx(file) => bytes("onnx", file).map(Self::Onnx),
+            WireNetwork::Architecture(string) => {
+                text("architecture", string).map(Self::Architecture)
+            }
+        }
+    }
+}
+
+// === Batch ===
+
+impl From<PriceBatch> for wire::Batch {
+    fn from(batch: PriceBatch) -> Self {
+        Self {
+            target_fingerprint: batch.target.to_string(),
+            space: batch.space.map(Into::into),
+            networks: batch.networks.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<wire::Batch> for PriceBatch {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Batch) -> Result<Self, Self::Error> {
+        let target: TargetFingerprint = parsed("target_fingerprint", &message.target_fingerprint)?;
+        let space = message.space.map(|space| nested("space", space));
+        Ok(Self {
+            target,
+            space: space.transpose()?,
+            networks: each("networks", message.networks)?,
+        })
+    }
+}
+
+// === Answer ===
+
+impl From<Result<Price, String>> for wire::Answer {
+    fn from(answer: Result<Price, String>) -> Self {
+        let answer = match answer {
+            Ok(price) => WireAnswer::Price(price.into()),
+            Err(reason) => WireAnswer::Error(reason),
+        };
+        Self {
+            answer: Some(answer),
+        }
+    }
+}
+
+impl TryFrom<wire::Answer> for Result<Price, String> {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Answer) -> Result<Self, ConvertError> {
+        match present("answer", message.answer)? {
+            WireAnswer::Price(price) => nested("price", price).map(Ok),
+            WireAnswer::Error(reason) => text("error", reason).map(Err),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,16 @@ mod event;
 mod messages;
 mod trial;
 
+use std::num::NonZeroU32;
+
 use bespoke_study::{Ending, Source, Study, StudyState, Submission};
 
 use super::{
-    ConvertError, duration, enumeration, parsed, required, text, to_duration, unspecified,
+    ConvertError, duration, enumeration, parsed, positive, required, text, to_duration, unspecified,
 };
 use crate::study::v1 as wire;
 
-pub(super) use trial::estimate;
+pub(super) use trial::{estimate, price_source};
 
 // === Source ===
 
@@ -50,6 +52,7 @@ impl From<Study> for wire::Study {
             ending: ending.into(),
             target_fingerprints: study.targets.iter().map(ToString::to_string).collect(),
             elapsed: Some(to_duration(study.elapsed)),
+            predictor_versions: study.predictors.iter().map(|v| v.get()).collect(),
         }
     }
 }
@@ -83,6 +86,7 @@ impl TryFrom<wire::Study> for Study {
                 space: required("space", message.space)?,
             },
             state,
+            predictors: versions(message.predictor_versions)?,
             elapsed: duration("elapsed", message.elapsed)?,
         };
         // A file that this version cannot read is the reader's to report; it does not make the message wrong.
@@ -94,6 +98,13 @@ impl TryFrom<wire::Study> for Study {
             _ => Ok(study),
         }
     }
+}
+
+fn versions(versions: Vec<u32>) -> Result<Vec<NonZeroU32>, ConvertError> {
+    let versions = versions.into_iter().enumerate();
+    versions
+        .map(|(index, version)| positive(&format!("predictor_versions[{index}]"), version))
+        .collect()
 }
 
 fn state(message: &wire::Study) -> Result<StudyState, ConvertError> {

@@ -36,6 +36,10 @@ pub struct Study {
     /// Wall time spent on it, over all runs.
     #[prost(message, optional, tag = "8")]
     pub elapsed: ::core::option::Option<::prost_types::Duration>,
+    /// Versions of the targets' predictors that it starts from, one for each target; empty until they are there, and if
+    /// its file has no table `\[predictor\]`.
+    #[prost(uint32, repeated, tag = "9")]
+    pub predictor_versions: ::prost::alloc::vec::Vec<u32>,
 }
 /// One candidate.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -55,7 +59,7 @@ pub struct Trial {
     /// How far it has come.
     #[prost(enumeration = "TrialState", tag = "5")]
     pub state: i32,
-    /// Latency on each target, in the study's order; empty if it was not measured.
+    /// Latency on each target, in the study's order; empty if it has neither been measured nor priced.
     #[prost(message, repeated, tag = "6")]
     pub latencies: ::prost::alloc::vec::Vec<Estimate>,
     /// Held-out accuracy after each epoch trained, in per cent.
@@ -73,6 +77,10 @@ pub struct Trial {
     /// Sum of the relative excesses over the bounds; 0 unless infeasible.
     #[prost(double, tag = "11")]
     pub violation: f64,
+    /// How the latencies are known: measured, or of an infeasible trial predicted, in which case their intervals are of
+    /// 90 %. Unspecified if there are none.
+    #[prost(enumeration = "PriceSource", tag = "12")]
+    pub price_source: i32,
 }
 /// A median latency of one forward pass of one batch, with the interval that holds the true median with the
 /// protocol's confidence. All three are milliseconds: shorter times than a Duration's nanosecond must not be rounded.
@@ -169,7 +177,7 @@ pub struct WatchStudyRequest {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchStudyResponse {
     /// What happened.
-    #[prost(oneof = "watch_study_response::Event", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "watch_study_response::Event", tags = "1, 2, 3, 4, 5, 6")]
     pub event: ::core::option::Option<watch_study_response::Event>,
 }
 /// Nested message and enum types in `WatchStudyResponse`.
@@ -186,12 +194,15 @@ pub mod watch_study_response {
         /// No agent offers a target that the study needs.
         #[prost(message, tag = "3")]
         WaitingForAgent(super::WaitingForAgent),
-        /// An agent has taken a network to measure.
+        /// An agent has taken a trial's network to measure.
         #[prost(message, tag = "4")]
         Measuring(super::Measuring),
         /// An epoch of training has ended.
         #[prost(message, tag = "5")]
         Training(super::Training),
+        /// An agent has taken a network that belongs to no trial, to learn the target from it.
+        #[prost(message, tag = "6")]
+        Sampling(super::Sampling),
     }
 }
 /// No agent offers a target that the study needs.
@@ -201,12 +212,25 @@ pub struct WaitingForAgent {
     #[prost(string, tag = "1")]
     pub target: ::prost::alloc::string::String,
 }
-/// An agent has taken a network to measure.
+/// An agent has taken a trial's network to measure.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Measuring {
     /// The trial.
     #[prost(uint32, tag = "1")]
     pub trial_id: u32,
+    /// Name of the agent.
+    #[prost(string, tag = "2")]
+    pub agent: ::prost::alloc::string::String,
+    /// The target.
+    #[prost(string, tag = "3")]
+    pub target: ::prost::alloc::string::String,
+}
+/// An agent has taken a network that belongs to no trial, to learn the target from it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sampling {
+    /// Canonical string of the network's architecture.
+    #[prost(string, tag = "1")]
+    pub architecture: ::prost::alloc::string::String,
     /// Name of the agent.
     #[prost(string, tag = "2")]
     pub agent: ::prost::alloc::string::String,
@@ -366,6 +390,47 @@ impl Ending {
             "ENDING_TIME" => Some(Self::Time),
             "ENDING_EXHAUSTED" => Some(Self::Exhausted),
             "ENDING_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// How a price is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PriceSource {
+    /// There is no price.
+    Unspecified = 0,
+    /// This very network was measured on this very target.
+    Measured = 1,
+    /// The sum of the measured prices of the network's parts on this target.
+    LookedUp = 2,
+    /// What a predictor that was adapted to this target expects.
+    Predicted = 3,
+    /// Derived from the network's operations and a description of the device; nothing was measured.
+    Analytical = 4,
+}
+impl PriceSource {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PRICE_SOURCE_UNSPECIFIED",
+            Self::Measured => "PRICE_SOURCE_MEASURED",
+            Self::LookedUp => "PRICE_SOURCE_LOOKED_UP",
+            Self::Predicted => "PRICE_SOURCE_PREDICTED",
+            Self::Analytical => "PRICE_SOURCE_ANALYTICAL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PRICE_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PRICE_SOURCE_MEASURED" => Some(Self::Measured),
+            "PRICE_SOURCE_LOOKED_UP" => Some(Self::LookedUp),
+            "PRICE_SOURCE_PREDICTED" => Some(Self::Predicted),
+            "PRICE_SOURCE_ANALYTICAL" => Some(Self::Analytical),
             _ => None,
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::contract::{self, name, study, trial};
+use crate::contract::{self, name, predictor, study, trial, version};
 
 fn store() -> (tempfile::TempDir, SledStore) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -91,6 +91,31 @@ fn corrupt_record_is_named_and_can_be_removed_or_written_anew() {
         .remove_study(&name("digits"))
         .expect("it need not be read");
     assert_eq!(store.trials(&name("digits")).expect("none is left"), []);
+}
+
+#[test]
+fn predictor_of_another_format_is_refused_with_both_formats() {
+    let (_folder, store) = store();
+    contract::fill(&store);
+    let known = predictor(1, 1);
+    let key = Key::predictor(&known.info.fingerprint, version(1));
+    let later = Formatted {
+        format: 2,
+        predictor: "something else",
+    };
+    let later = serde_json::to_value(&later).expect("plain data");
+    store.put(&key, &later).expect("it is open");
+    let error = store
+        .predictor(&known.info.fingerprint, version(1))
+        .expect_err("it is of another format");
+    let expected = format!(
+        "the stored version 1 of the predictor of target {} has format 2, this version of bespoke reads format 1: \
+         adapt the predictor anew",
+        known.info.fingerprint
+    );
+    assert_eq!(error.to_string(), expected);
+    let all = store.predictors().expect("keys can be read");
+    assert_eq!(all, [(known.info.fingerprint, version(1))]);
 }
 
 #[test]

@@ -80,6 +80,30 @@ fn faults_are_told_with_file_line_and_key() {
         ),
         (
             "[data]",
+            "[predictor]\nsamples = 1\n[data]",
+            "s.toml:4",
+            "`samples`",
+        ),
+        (
+            "[data]",
+            "[predictor]\nsamples = 101\n[data]",
+            "s.toml:4",
+            "from 2 to 100",
+        ),
+        (
+            "[data]",
+            "[predictor]\nsamples = -1\n[data]",
+            "s.toml:5",
+            "-1",
+        ),
+        (
+            "[data]",
+            "[predictor]\nsample = 10\n[data]",
+            "s.toml:5",
+            "sample",
+        ),
+        (
+            "[data]",
             "[training]\nepochs = 0\n[data]",
             "s.toml:4",
             "epochs",
@@ -138,4 +162,34 @@ fn only_the_size_of_the_budget_may_change_when_a_study_goes_on() {
     assert!(changed("trials = 10", "trials = 99\nminutes = 3.0").continues(&spec));
     assert!(!changed("trials = 10", "trials = 10\nin_flight = 9").continues(&spec));
     assert!(!changed("threads = 2", "threads = 1").continues(&spec));
+}
+
+#[test]
+fn a_study_asks_for_predictors_only_if_it_says_so() {
+    let with = |table: &str| {
+        let text = GOOD.replacen("[data]", &format!("{table}\n[data]"), 1);
+        parse(&text).expect("it is valid").predictor.map(u32::from)
+    };
+    assert_eq!(with(""), None);
+    assert_eq!(with("[predictor]\nsamples = 0"), None);
+    assert_eq!(with("[predictor]"), Some(10));
+    assert_eq!(with("[predictor]\nsamples = 25"), Some(25));
+}
+
+#[test]
+fn a_prediction_breaks_a_bound_when_its_whole_interval_does() {
+    let spec = parse(GOOD).expect("it is valid");
+    let predicted = |low: f64, median: f64| Estimate {
+        low_ms: Latency::from_ms(low).expect("positive"),
+        ..estimate(median, 20.0)
+    };
+    assert_eq!(spec.predicted_violation(&[predicted(5.0, 10.0)]), None);
+    let (reason, excess) = spec
+        .predicted_violation(&[predicted(6.0, 10.0)])
+        .expect("6 ms are too many");
+    assert!((excess - 1.0).abs() < 1e-12, "{excess}");
+    assert!(
+        reason.contains("at least 6.0000 ms on tract/b1/t2/f32"),
+        "{reason}"
+    );
 }

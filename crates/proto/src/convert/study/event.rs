@@ -32,6 +32,7 @@ impl TryFrom<wire::WatchStudyResponse> for Event {
                 nested("waiting_for_agent", waiting).map(Self::Activity)
             }
             WireEvent::Measuring(measuring) => nested("measuring", measuring).map(Self::Activity),
+            WireEvent::Sampling(sampling) => nested("sampling", sampling).map(Self::Activity),
             WireEvent::Training(training) => nested("training", training).map(Self::Activity),
         }
     }
@@ -51,6 +52,15 @@ impl From<Activity> for WireEvent {
                 target,
             } => Self::Measuring(wire::Measuring {
                 trial_id: trial.0,
+                agent,
+                target,
+            }),
+            Activity::Sampling {
+                architecture,
+                agent,
+                target,
+            } => Self::Sampling(wire::Sampling {
+                architecture,
                 agent,
                 target,
             }),
@@ -87,6 +97,18 @@ impl TryFrom<wire::Measuring> for Activity {
     fn try_from(message: wire::Measuring) -> Result<Self, Self::Error> {
         Ok(Self::Measuring {
             trial: TrialId(message.trial_id),
+            agent: text("agent", message.agent)?,
+            target: text("target", message.target)?,
+        })
+    }
+}
+
+impl TryFrom<wire::Sampling> for Activity {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Sampling) -> Result<Self, Self::Error> {
+        Ok(Self::Sampling {
+            architecture: text("architecture", message.architecture)?,
             agent: text("agent", message.agent)?,
             target: text("target", message.target)?,
         })

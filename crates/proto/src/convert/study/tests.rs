@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bespoke_graph::Cost;
-use bespoke_measure::Estimate;
+use bespoke_measure::{Estimate, PriceSource};
 use bespoke_study::{Accuracy, Activity, Event, StudyName, Trial, TrialId, TrialState};
 use prost_types::Duration as WireDuration;
 
@@ -27,6 +27,7 @@ fn study(state: StudyState) -> Study {
         },
         state,
         targets: vec![fingerprint(1), fingerprint(2)],
+        predictors: vec![NonZeroU32::MIN, NonZeroU32::MAX],
         elapsed: Duration::new(61, 5),
     }
 }
@@ -68,7 +69,17 @@ fn complete() -> Trial {
 fn infeasible() -> Trial {
     trial(TrialState::Infeasible {
         latencies: Vec::new(),
+        source: PriceSource::Measured,
         reason: "2 parameters, the bound is 1".to_owned(),
+        violation: 1.0,
+    })
+}
+
+fn predicted() -> Trial {
+    trial(TrialState::Infeasible {
+        latencies: vec![estimate()],
+        source: PriceSource::Predicted,
+        reason: "too slow".to_owned(),
         violation: 1.0,
     })
 }
@@ -122,6 +133,7 @@ fn trials_in_every_state_round_trip() {
     }
     round_trips::<wire::Trial, _>(complete());
     round_trips::<wire::Trial, _>(infeasible());
+    round_trips::<wire::Trial, _>(predicted());
     round_trips::<wire::Cost, _>(*complete().cost());
     round_trips::<wire::Estimate, _>(estimate());
 }
@@ -135,6 +147,11 @@ fn events_of_every_kind_round_trip() {
         },
         Activity::Measuring {
             trial: TrialId(0),
+            agent: "pi-4".to_owned(),
+            target: target.clone(),
+        },
+        Activity::Sampling {
+            architecture: "a|b".to_owned(),
             agent: "pi-4".to_owned(),
             target,
         },
@@ -195,6 +212,9 @@ fn study_that_makes_no_sense_is_refused_by_field() {
     refuses("target_fingerprints[1]", |wire| {
         wire.target_fingerprints[1] = "x".to_owned();
     });
+    refuses("predictor_versions[1]", |wire| {
+        wire.predictor_versions[1] = 0
+    });
     refuses("elapsed", |wire| wire.elapsed = None);
     refuses("elapsed", |wire| {
         let (seconds, nanos) = (i64::MIN, i32::MIN);
@@ -226,6 +246,9 @@ fn trial_that_makes_no_sense_is_refused_by_field() {
         wire.accuracy_percent = Some(100.1)
     });
     refuses("held_out_images", |wire| wire.held_out_images = 0);
+    refuses("price_source", |wire| wire.price_source = 0);
+    refuses("price_source", |wire| wire.price_source = 3);
+    refuses("price_source", |wire| wire.price_source = 99);
     let refuses = refused::<wire::Trial, Trial>(infeasible());
     refuses("violation", |wire| wire.violation = f64::NAN);
     refuses("violation", |wire| wire.violation = -0.5);
@@ -260,6 +283,9 @@ fn event_that_makes_no_sense_is_refused_by_field() {
     });
     refuses("measuring.agent", |wire| {
         wire.event = Some(WireEvent::Measuring(wire::Measuring::default()));
+    });
+    refuses("sampling.architecture", |wire| {
+        wire.event = Some(WireEvent::Sampling(wire::Sampling::default()));
     });
     refuses("training.loss", |wire| {
         let loss = f64::NAN;

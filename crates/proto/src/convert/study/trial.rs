@@ -1,7 +1,7 @@
 //! Trials, and what is known of them.
 
 use bespoke_graph::Cost;
-use bespoke_measure::Estimate;
+use bespoke_measure::{Estimate, PriceSource};
 use bespoke_study::{Accuracy, Trial, TrialId, TrialState};
 
 use crate::{
@@ -58,6 +58,33 @@ pub(in crate::convert) fn estimate(
     Ok(estimate)
 }
 
+// === PriceSource ===
+
+impl From<PriceSource> for wire::PriceSource {
+    fn from(source: PriceSource) -> Self {
+        match source {
+            PriceSource::Measured => Self::Measured,
+            PriceSource::LookedUp => Self::LookedUp,
+            PriceSource::Predicted => Self::Predicted,
+            PriceSource::Analytical => Self::Analytical,
+        }
+    }
+}
+
+/// How a price is known, which must be said.
+pub(in crate::convert) fn price_source(
+    field: &str,
+    value: i32,
+) -> Result<PriceSource, ConvertError> {
+    match enumeration(field, value)? {
+        wire::PriceSource::Measured => Ok(PriceSource::Measured),
+        wire::PriceSource::LookedUp => Ok(PriceSource::LookedUp),
+        wire::PriceSource::Predicted => Ok(PriceSource::Predicted),
+        wire::PriceSource::Analytical => Ok(PriceSource::Analytical),
+        wire::PriceSource::Unspecified => Err(unspecified(field)),
+    }
+}
+
 // === Cost ===
 
 impl From<Cost> for wire::Cost {
@@ -111,6 +138,10 @@ impl From<Trial> for wire::Trial {
             held_out_images: accuracy.map_or(0, |accuracy| accuracy.images),
             reason,
             violation,
+            price_source: trial
+                .price_source()
+                .map_or(wire::PriceSource::Unspecified, Into::into)
+                .into(),
         }
     }
 }
@@ -147,6 +178,14 @@ impl TryFrom<wire::Trial> for Trial {
 fn state(message: wire::Trial) -> Result<TrialState, ConvertError> {
     let state = enumeration("state", message.state)?;
     let latencies: Vec<Estimate> = each("latencies", message.latencies)?;
+    let source = match latencies.is_empty() {
+        true => PriceSource::Measured,
+        false => price_source("price_source", message.price_source)?,
+    };
+    if source != PriceSource::Measured && state != wire::TrialState::Infeasible {
+        let reason = format!("must be measured, is {}", source.word());
+        return Err(ConvertError::new("price_source", reason));
+    }
     let curve = all("curve_percent", message.curve_percent, percent)?;
     let reason = message.reason;
     let measured = |latencies: Vec<Estimate>| match latencies.is_empty() {
@@ -175,6 +214,7 @@ fn state(message: wire::Trial) -> Result<TrialState, ConvertError> {
         },
         wire::TrialState::Infeasible => TrialState::Infeasible {
             latencies,
+            source,
             reason,
             violation: excess(message.violation)?,
         },
