@@ -38,7 +38,8 @@ pub(crate) struct Episode {
     pub(crate) query: Vec<Samples>,
 }
 
-/// The weights that an inner step starts from, and the gradient there.
+/// The weights that an inner step starts from, and the gradient there, which can be differentiated with respect to the
+/// weights if they are leaves.
 struct InnerStep {
     weights: Parameters,
     gradient: Parameters,
@@ -74,12 +75,16 @@ impl Model {
     /// The weights after so many inner steps.
     pub(crate) fn adapt(
         &self,
-        weights: Parameters,
+        mut weights: Parameters,
         hardware: &Tensor<3>,
         support: &Samples,
         steps: usize,
     ) -> Parameters {
-        self.inner_loop(weights, hardware, support, steps).1
+        for _ in 0..steps {
+            let (_, gradient) = loss_and_gradient(&weights, hardware, support);
+            weights = self.descend(weights, gradient);
+        }
+        weights
     }
 
     /// Mean loss of the tasks, with the divergence of `z`, and its gradient.
@@ -88,14 +93,22 @@ impl Model {
             Self::from_tensors(self.clone().into_tensors().into_iter().map(leaf).collect());
         let inferred = leaves.inference.infer(&episode.hardware, &episode.noise);
         let start = modulate(&leaves.initial, &inferred.z, config.modulation);
-        let (steps, end) = self.inner_loop(
-            start.clone().map(Tensor::inner),
-            &episode.hardware,
-            &episode.support,
-            config.inner_steps,
-        );
-        let (query_loss, slope) = query_gradient(&end, episode);
-        let (slope, rates) = self.back(steps, slope, episode, config.second_order);
+        let mut steps = Vec::with_capacity(config.inner_steps);
+        let mut weights = start.clone().map(Tensor::inner);
+        for _ in 0..config.inner_steps {
+            let from = match config.second_order {
+                SecondOrder::Exact => weights.clone().map(leaf),
+                SecondOrder::Dropped => weights.clone(),
+            };
+            let (_, gradient) = loss_and_gradient(&from, &episode.hardware, &episode.support);
+            weights = self.descend(weights, gradient.clone().map(Tensor::inner));
+            steps.push(InnerStep {
+                weights: from,
+                gradient,
+            });
+        }
+        let (query_loss, slope) = query_gradient(&weights, episode);
+        let (slope, rates) = self.back(steps, slope, config.second_order);
 
         // From the weights of each task back to what they were made of.
         let divergence = inferred.divergence * config.divergence;
@@ -116,25 +129,10 @@ impl Model {
         (loss, gradient)
     }
 
-    /// The steps taken, and where they lead.
-    fn inner_loop(
-        &self,
-        mut weights: Parameters,
-        hardware: &Tensor<3>,
-        support: &Samples,
-        steps: usize,
-    ) -> (Vec<InnerStep>, Parameters) {
-        let mut taken = Vec::with_capacity(steps);
-        for _ in 0..steps {
-            let (_, gradient) = loss_and_gradient(&weights, hardware, support);
-            let change = gradient.clone().zip(self.rates.clone(), |g, rate| g * rate);
-            let next = weights
-                .clone()
-                .zip(change, |weight, change| weight - change);
-            taken.push(InnerStep { weights, gradient });
-            weights = next;
-        }
-        (taken, weights)
+    /// The weights after one inner step.
+    fn descend(&self, weights: Parameters, gradient: Parameters) -> Parameters {
+        let change = gradient.zip(self.rates.clone(), |g, rate| g * rate);
+        weights.zip(change, |weight, change| weight - change)
     }
 
     /// Takes the gradient `slope` with respect to the adapted weights back through the inner steps: to the weights
@@ -143,20 +141,33 @@ impl Model {
         &self,
         steps: Vec<InnerStep>,
         mut slope: Parameters,
-        episode: &Episode,
         second_order: SecondOrder,
     ) -> (Parameters, Parameters) {
         let mut rates = self.rates.clone().map(|rate| rate.zeros_like());
-        for InnerStep { weights, gradient } in steps.into_iter().rev() {
+        for step in steps.into_iter().rev() {
+            let gradient = step.gradient.clone().map(Tensor::inner);
             let product = gradient.zip(slope.clone(), |g, s| (g * s).sum_dim(0));
             rates = rates.zip(product, |sum, product| sum - product);
             if second_order == SecondOrder::Exact {
                 let scaled = slope.clone().zip(self.rates.clone(), |s, rate| s * rate);
-                let product = hessian_times(scaled, weights, episode);
+                let product = step.hessian_times(scaled);
                 slope = slope.zip(product, |s, product| s - product);
             }
         }
         (slope, rates)
+    }
+}
+
+// === impl InnerStep ===
+
+impl InnerStep {
+    /// Product of the Hessian of the support loss with a vector: the gradient of the product of gradient and vector.
+    fn hessian_times(self, vector: Parameters) -> Parameters {
+        let mut gradients = self.gradient.dot(vector).backward();
+        self.weights.map(|leaf| {
+            let product = leaf.grad_remove(&mut gradients);
+            product.unwrap_or_else(|| leaf.inner().zeros_like())
+        })
     }
 }
 
@@ -184,17 +195,6 @@ fn query_gradient(weights: &Parameters, episode: &Episode) -> (f64, Parameters) 
         Tensor::cat(parts.collect(), 0)
     });
     (total, Parameters::from_tensors(joined.collect()))
-}
-
-/// Product of the Hessian of the support loss with a vector: the gradient of the product of gradient and vector.
-fn hessian_times(vector: Parameters, weights: Parameters, episode: &Episode) -> Parameters {
-    let leaves = weights.map(leaf);
-    let (_, slope) = loss_and_gradient(&leaves, &episode.hardware, &episode.support);
-    let mut gradients = slope.dot(vector).backward();
-    leaves.map(|leaf| {
-        let gradient = leaf.grad_remove(&mut gradients);
-        gradient.unwrap_or_else(|| leaf.inner().zeros_like())
-    })
 }
 
 #[cfg(test)]
