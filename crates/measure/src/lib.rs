@@ -2,6 +2,7 @@
 //!
 //! Pure: the clock is passed in, so that every decision of the protocol is tested on synthetic clocks.
 
+mod early_stopping;
 mod price;
 mod protocol;
 mod quantity;
@@ -9,6 +10,7 @@ mod record;
 mod statistics;
 mod timing;
 
+pub use early_stopping::least_queries_under;
 pub use price::{Price, PriceSource};
 pub use protocol::{Protocol, ProtocolError};
 pub use quantity::{Bytes, Latency, QuantityError};
