@@ -5,6 +5,7 @@ mod expand;
 mod expanded;
 mod pieces;
 mod schedule;
+mod within;
 
 use bespoke_graph::{Graph, Shape};
 
@@ -21,7 +22,10 @@ use self::{
     schedule::{Step, schedule},
 };
 
-pub use self::expanded::{ChainLayer, Expanded, Transition};
+pub use self::{
+    expanded::{ChainLayer, Expanded, Transition},
+    within::Within,
+};
 
 /// A space's networks as sequences of their layers' pieces.
 ///

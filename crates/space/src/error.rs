@@ -1,4 +1,6 @@
-//! What can be wrong with a search space's file or with an architecture's text.
+//! What can be wrong with a search space's file, with an architecture's text or with what is asked of a chain.
+
+use crate::Architecture;
 
 /// A fault of a search space: where it stands in the file, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +63,38 @@ pub enum ExpandError {
         /// Path of the decision.
         decision: String,
     },
+}
+
+/// Why there is nothing to draw from within a bound.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum WithinError {
+    /// Every architecture costs more.
+    #[error("no architecture costs {bound} or less: the least is {least}")]
+    Impossible {
+        /// The bound.
+        bound: f64,
+        /// The least cost of all.
+        least: f64,
+        /// An architecture that costs so much.
+        architecture: Architecture,
+    },
+    /// A cost that does not add up with others.
+    #[error("a cost in `{layer}` is {cost}: expected a finite number from 0")]
+    Cost {
+        /// The layer.
+        layer: String,
+        /// The cost.
+        cost: f64,
+    },
+    /// A bound that sums cannot be compared with.
+    #[error("the bound is {bound}: expected a finite number")]
+    Bound {
+        /// The bound.
+        bound: f64,
+    },
+    /// More architectures than a float can count.
+    #[error("there are more than 1e308 architectures, too many to count")]
+    TooMany,
 }
 
 /// A fault before the name of the file is put in front of it.

@@ -1,27 +1,30 @@
 //! `bespoke space`: look into a search space.
 
-use std::process::ExitCode;
+use std::{
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use bespoke_space::Space;
+use anyhow::{Context, anyhow, bail};
+use bespoke_predict::lookup::{Format, LookupTable, Prices};
+use bespoke_space::{Architecture, Chain, Expanded, PieceId, Space, Within, WithinError};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
 use super::{print, print_json};
-use crate::{arguments, report::grid, sources};
+use crate::{
+    arguments::{self, Fix, Sample},
+    report::grid,
+    sources,
+};
 
 /// Runs `space list|show|sample|validate`.
 pub fn run(arguments: &arguments::Space) -> anyhow::Result<ExitCode> {
     match arguments {
         arguments::Space::List { json } => list(*json)?,
         arguments::Space::Show { space, json } => show(&sources::space(space)?, *json)?,
-        arguments::Space::Sample {
-            space,
-            count,
-            seed,
-            json,
-        } => {
-            sample(&sources::space(space)?, *count, *seed, *json)?;
-        }
+        arguments::Space::Sample(arguments) => sample(arguments)?,
         arguments::Space::Validate { space, json } => validate(&sources::space(space)?, *json)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -85,13 +88,183 @@ fn show(space: &Space, json: bool) -> anyhow::Result<()> {
     ))
 }
 
-fn sample(space: &Space, count: u32, seed: u64, json: bool) -> anyhow::Result<()> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut draw = || space.format_architecture(&space.sample(&mut rng));
-    if json {
-        return print_json(&(0..count).map(|_| Value::from(draw())).collect());
+fn sample(arguments: &Sample) -> anyhow::Result<()> {
+    let space = sources::space(&arguments.space)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
+    let Sample {
+        count, table, fix, ..
+    } = arguments;
+    if !table.is_empty() {
+        return sample_priced(&space, arguments, &mut rng);
     }
-    (0..count).try_for_each(|_| print(&format!("{}\n", draw())))
+    let within = match fix.is_empty() {
+        true => None,
+        false => Some(Within::new(expand(&mut space.chain(), fix)?, |_| 0.0, 0.0)?),
+    };
+    let mut draw = || {
+        let architecture = match &within {
+            None => space.sample(&mut rng),
+            Some(within) => draw_within(within, &mut rng)?,
+        };
+        Ok(space.format_architecture(&architecture))
+    };
+    if arguments.json {
+        let drawn = (0..*count).map(|_| draw().map(Value::from));
+        return print_json(&drawn.collect::<anyhow::Result<_>>()?);
+    }
+    (0..*count).try_for_each(|_| print(&format!("{}\n", draw()?)))
+}
+
+fn sample_priced(space: &Space, arguments: &Sample, rng: &mut ChaCha8Rng) -> anyhow::Result<()> {
+    let mut chain = space.chain();
+    let expanded = expand(&mut chain, &arguments.fix)?;
+    let tables = priced_tables(arguments, &chain, &expanded)?;
+    let within = within(space, expanded, &tables)?;
+    if !arguments.json && !arguments.bound_ms.is_empty() {
+        eprintln!("bespoke: {}", in_words(within.count(), tables.len()));
+    }
+    let mut drawn = Vec::new();
+    let mut pieces = Vec::new();
+    for _ in 0..arguments.count {
+        let architecture = draw_within(&within, rng)?;
+        chain.trace(&architecture, &mut pieces)?;
+        let prices = tables.iter().map(|table| table.prices.network_ms(&pieces));
+        let prices = prices.collect::<Result<Vec<f64>, _>>()?;
+        let architecture = space.format_architecture(&architecture);
+        if arguments.json {
+            drawn.push(json!({ "architecture": architecture, "latencies_ms": prices }));
+        } else {
+            let prices: String = prices.iter().map(|ms| format!("{ms:.4} ms  ")).collect();
+            print(&format!("{prices}{architecture}\n"))?;
+        }
+    }
+    if arguments.json {
+        let count = within.count();
+        // Of those that keep the tightest bound, the other bounds leave any number.
+        let at_least = (tables.len() == 1).then_some(count.start());
+        let networks = json!({ "at_least": at_least, "at_most": count.end() });
+        print_json(&json!({ "networks": networks, "drawn": drawn }))?;
+    }
+    Ok(())
+}
+
+/// What the space's layers take by a table, and what a network may.
+struct PricedTable {
+    file: String,
+    prices: Prices,
+    bound_ms: f64,
+}
+
+// === impl PricedTable ===
+
+impl PricedTable {
+    fn piece_ms(&self, piece: PieceId) -> f64 {
+        let ms = self.prices.piece_ms(piece);
+        ms.expect("every piece was found to have a price")
+    }
+}
+
+fn priced_tables(
+    arguments: &Sample,
+    chain: &Chain,
+    expanded: &Expanded,
+) -> anyhow::Result<Vec<PricedTable>> {
+    let (paths, bounds) = (&arguments.table, &arguments.bound_ms);
+    if !bounds.is_empty() && bounds.len() != paths.len() {
+        bail!(
+            "give one --bound-ms for each --table, in the same order: there are {} for {}",
+            bounds.len(),
+            paths.len()
+        );
+    }
+    let table = |(index, path): (usize, &PathBuf)| {
+        let (file, table) = lookup_table(path)?;
+        let prices = Prices::new(&table, arguments.layout.into(), chain, expanded);
+        prices.check(expanded).with_context(|| file.clone())?;
+        Ok(PricedTable {
+            file,
+            prices,
+            bound_ms: bounds.get(index).copied().unwrap_or(f64::MAX),
+        })
+    };
+    paths.iter().enumerate().map(table).collect()
+}
+
+/// A look-up table, and what its file is called.
+fn lookup_table(path: &Path) -> anyhow::Result<(String, LookupTable)> {
+    let file = path.display().to_string();
+    let format = Format::of_file(&file);
+    let format = format.with_context(|| format!("{file}: a table ends in .yaml, .csv or .txt"))?;
+    let table = LookupTable::parse(format, &file, &sources::text(path)?)?;
+    Ok((file, table))
+}
+
+/// The networks with the options asked for.
+fn expand(chain: &mut Chain, fixes: &[Fix]) -> anyhow::Result<Expanded> {
+    let space = chain.space().clone();
+    let decisions = space.decisions();
+    for Fix { path, option } in fixes {
+        let decision = decisions.iter().find(|decision| decision.path() == path);
+        let Some(decision) = decision else {
+            bail!(
+                "the space {} has no decision `{path}`; `bespoke space show` lists them",
+                space.name()
+            );
+        };
+        if !decision.options().contains(option) {
+            let options = decision.options().join(", ");
+            bail!("`{path}` is not `{option}` but one of {options}");
+        }
+    }
+    let allows = |decision: usize, option: u16| {
+        let decision = &decisions[decision];
+        let mut fixes = fixes.iter().filter(|fix| fix.path == decision.path());
+        fixes.all(|fix| fix.option == decision.options()[usize::from(option)])
+    };
+    Ok(chain.expand_where(allows)?)
+}
+
+/// Those of the expanded networks that keep the bounds of all tables.
+fn within(space: &Space, expanded: Expanded, tables: &[PricedTable]) -> anyhow::Result<Within> {
+    let all = Within::new(expanded, |_| 0.0, 0.0)?;
+    tables.iter().try_fold(all, |within, table| {
+        let narrower = within.and(|piece| table.piece_ms(piece), table.bound_ms);
+        narrower.map_err(|error| refusal(space, table, error))
+    })
+}
+
+fn refusal(space: &Space, table: &PricedTable, error: WithinError) -> anyhow::Error {
+    match error {
+        WithinError::Impossible {
+            bound,
+            least,
+            architecture,
+        } => anyhow!(
+            "{}: no network of this space runs within {bound} ms on this target: the fastest takes {least} ms: {}",
+            table.file,
+            space.format_architecture(&architecture)
+        ),
+        other => anyhow!(other).context(table.file.clone()),
+    }
+}
+
+fn draw_within(within: &Within, rng: &mut ChaCha8Rng) -> anyhow::Result<Architecture> {
+    within.draw(rng).with_context(|| {
+        format!(
+            "of {} networks drawn within the tightest bound, none keeps all bounds",
+            Within::MAX_TRIES
+        )
+    })
+}
+
+/// How many networks keep the bounds of so many tables.
+fn in_words(count: RangeInclusive<f64>, tables: usize) -> String {
+    let (least, most) = count.into_inner();
+    match tables {
+        1 if least == most => format!("{most} networks keep the bound"),
+        1 => format!("{least:.3e} to {most:.3e} networks keep the bound"),
+        _ => format!("at most {most:.3e} networks keep the bounds"),
+    }
 }
 
 fn validate(space: &Space, json: bool) -> anyhow::Result<()> {

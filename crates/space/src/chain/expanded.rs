@@ -95,16 +95,7 @@ impl Expanded {
 
     /// The decisions that count and that this transition's layer is the first to read, and their options.
     pub fn options(&self, transition: usize) -> impl Iterator<Item = (usize, u16)> + '_ {
-        let later = |layer: &ChainLayer| layer.first_transition <= transition;
-        let layer = &self.layers[self.layers.partition_point(later) - 1];
-        let width = layer.decisions.len();
-        let start = layer.first_option + (transition - layer.first_transition) * width;
-        let options = layer
-            .decisions
-            .iter()
-            .zip(&self.options[start..start + width]);
-        let counting = options.filter(|(_, option)| **option != INACTIVE);
-        counting.map(|(decision, option)| (*decision, *option))
+        self.options_in(self.layer_of(transition), transition)
     }
 
     /// The architecture of a path, given by the number of a transition for each layer in order. `None` when they do
@@ -112,16 +103,16 @@ impl Expanded {
     pub fn architecture(&self, path: &[usize]) -> Option<Architecture> {
         let mut choices = vec![0; self.decisions];
         let mut state = 0;
-        for transition in path {
+        for (layer, transition) in self.layers.iter().zip(path) {
             if !self.outgoing(state).contains(transition) {
                 return None;
             }
-            for (decision, option) in self.options(*transition) {
+            for (decision, option) in self.options_in(layer, *transition) {
                 choices[decision] = option;
             }
             state = self.transitions[*transition].next;
         }
-        (state + 1 == self.states()).then(|| Architecture::new(choices))
+        (path.len() == self.layers.len()).then(|| Architecture::new(choices))
     }
 
     /// Exact number of paths, in decimal: that of the architectures.
@@ -176,6 +167,28 @@ impl Expanded {
             sum,
             architecture.expect("the transitions were followed back"),
         )
+    }
+
+    /// The layer that a transition leads through.
+    pub(super) fn layer_of(&self, transition: usize) -> &ChainLayer {
+        let later = |layer: &ChainLayer| layer.first_transition <= transition;
+        &self.layers[self.layers.partition_point(later) - 1]
+    }
+
+    /// [`Expanded::options`] of a transition through this layer.
+    fn options_in(
+        &self,
+        layer: &ChainLayer,
+        transition: usize,
+    ) -> impl Iterator<Item = (usize, u16)> {
+        let width = layer.decisions.len();
+        let start = layer.first_option + (transition - layer.first_transition) * width;
+        let options = layer
+            .decisions
+            .iter()
+            .zip(&self.options[start..start + width]);
+        let counting = options.filter(|(_, option)| **option != INACTIVE);
+        counting.map(|(decision, option)| (*decision, *option))
     }
 
     // What follows is for the one that fills it, in order of the states.

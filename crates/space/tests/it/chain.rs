@@ -10,7 +10,7 @@ use crate::{builtin, rng, space};
 /// 2 x 3 x (1 + 2 x (2 + 6) + 2 x (2 + 6)^2) = 870 architectures in which layers remember much: settings that hold for
 /// a stage, a shared activation, a depth that leaves the stage out, settings that only one block takes, and an input and
 /// channels that change shapes.
-fn winding() -> Space {
+pub fn winding() -> Space {
     let text = r#"
 name = "winding"
 source = "none"

@@ -8,6 +8,7 @@ mod moves;
 mod nasbench201;
 mod spaces;
 mod strings;
+mod within;
 
 use bespoke_space::Space;
 use rand::SeedableRng;
