@@ -106,7 +106,8 @@ pub enum CoordinatorError {
     Graph(#[from] GraphError),
     /// A price is wanted that needs a predictor.
     #[error(
-        "the target {target} has no predictor: have one adapted to it, or ask for networks that were measured there"
+        "the target {target} has no predictor: `bespoke predictor adapt --coordinator URL --space SPACE --target \
+         TARGET` makes one; networks that were measured there need none"
     )]
     NoPredictor {
         /// The target.

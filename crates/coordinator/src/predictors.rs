@@ -17,18 +17,15 @@ use bespoke_space::Space;
 use bespoke_store::{Store, StoredPredictor};
 use bespoke_study::{PredictorInfo, Source, SpaceId, SpaceSource};
 
-pub(crate) use self::{
-    adapt::Adaptation,
-    built::{Built, Sampled},
-    pool::{Pool, network},
-};
+pub(crate) use self::{adapt::Adaptation, built::Sampled, pool::network};
+pub use self::{built::BuiltPredictor, pool::Pool};
 use crate::{CoordinatorError, dispatch::Dispatch};
 
 /// The predictors of all targets.
 pub struct Predictors {
     store: Arc<dyn Store>,
     dispatch: Arc<Dispatch>,
-    built: Mutex<HashMap<(TargetFingerprint, NonZeroU32), Arc<Built>>>,
+    built: Mutex<HashMap<(TargetFingerprint, NonZeroU32), Arc<BuiltPredictor>>>,
     /// Held while a version is given, so that it is given once.
     keeping: Mutex<()>,
 }
@@ -83,7 +80,7 @@ impl Predictors {
         &self,
         target: &TargetFingerprint,
         space: Option<&Source>,
-    ) -> Result<Arc<Built>, CoordinatorError> {
+    ) -> Result<Arc<BuiltPredictor>, CoordinatorError> {
         let mut known = None;
         for version in self.versions(target)?.into_iter().rev() {
             let built = self.version(target, version)?;
@@ -110,11 +107,11 @@ impl Predictors {
         &self,
         target: &TargetFingerprint,
         version: NonZeroU32,
-    ) -> Result<Arc<Built>, CoordinatorError> {
+    ) -> Result<Arc<BuiltPredictor>, CoordinatorError> {
         if let Some(built) = self.cache().get(&(*target, version)) {
             return Ok(built.clone());
         }
-        let built = Arc::new(Built::new(self.stored(target, version)?)?);
+        let built = Arc::new(BuiltPredictor::new(self.stored(target, version)?)?);
         self.cache().insert((*target, version), built.clone());
         Ok(built)
     }
@@ -154,7 +151,9 @@ impl Predictors {
         stored.ok_or(CoordinatorError::NoPredictor { target: *target })
     }
 
-    fn cache(&self) -> MutexGuard<'_, HashMap<(TargetFingerprint, NonZeroU32), Arc<Built>>> {
+    fn cache(
+        &self,
+    ) -> MutexGuard<'_, HashMap<(TargetFingerprint, NonZeroU32), Arc<BuiltPredictor>>> {
         self.built.lock().expect("no holder of the lock panics")
     }
 }

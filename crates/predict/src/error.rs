@@ -19,6 +19,14 @@ pub enum PredictError {
         /// What was given.
         ms: f64,
     },
+    /// A network whose operators do not say enough: the method has to know the choices that it was made by.
+    #[error(
+        "a network that is no architecture of the space {space} was handed in, and the method prices these alone"
+    )]
+    NotOfSpace {
+        /// Name of the space.
+        space: String,
+    },
     /// The method has something of its own against its input.
     #[error("{method}: {reason}")]
     Method {

@@ -292,7 +292,7 @@ impl Scoring<'_> {
         self.times.adapt.push(ms((self.clock)() - began));
         let networks = self.networks.of(test);
         let began = (self.clock)();
-        let estimates = predictor.predict(&networks);
+        let estimates = predictor.predict(&networks)?;
         let took = ms((self.clock)() - began);
         self.times.predict.push(took / networks.len() as f64);
         let measured_ms = unseen.reveal(test);

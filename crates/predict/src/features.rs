@@ -3,8 +3,8 @@
 //! Nothing here knows a search space: any graph has features, and equal graphs have equal ones. A latency is nearly a
 //! sum over operators, so features are sums too, and everything that is linear in them can be added up piece by piece.
 //!
-//! Runtimes differ in what they run of a graph with dead code in it, and in whether branches run at the same time, so
-//! everything is counted four times: see [`Level`].
+//! Runtimes differ in what they run of a graph with dead code in it, in whether they do the same thing twice, and in
+//! whether branches run at the same time, so everything is counted at several levels: see [`Level`].
 
 mod class;
 mod count;
@@ -31,6 +31,9 @@ pub enum Level {
     Used,
     /// Those that remain when zeros are folded as well: [`bespoke_graph::Graph::live`].
     Live,
+    /// Those of the live graph, what does the same on the same values once only: what is left by a runtime that looks
+    /// for common subexpressions.
+    Distinct,
     /// Those on the heaviest path through the live graph: what remains to wait for where branches run side by side.
     Path,
 }
@@ -67,7 +70,13 @@ pub struct Key {
 
 impl Level {
     /// All levels.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Used, Self::Live, Self::Path];
+    pub const ALL: [Self; 5] = [
+        Self::Raw,
+        Self::Used,
+        Self::Live,
+        Self::Distinct,
+        Self::Path,
+    ];
 }
 
 // === impl Attribute ===
@@ -120,6 +129,13 @@ impl Features {
     /// Sets the sums at a level; keys are in order and each stands once.
     pub(crate) fn set_sorted(&mut self, level: Level, sums: Vec<(Key, f64)>) {
         self.levels[level as usize] = sums;
+    }
+
+    /// Makes these the features of the live graph alone.
+    pub(crate) fn drop_dead(&mut self) {
+        for level in [Level::Raw, Level::Used] {
+            self.levels[level as usize] = self.at(Level::Live).to_vec();
+        }
     }
 
     fn set(&mut self, level: Level, mut sums: Vec<(Key, f64)>) {

@@ -13,8 +13,8 @@ mod features;
 mod method;
 mod network;
 mod reader;
-mod saved;
 mod score;
+mod shipped;
 mod table;
 
 pub use baselines::{Flops, Lookup, Regression};
@@ -25,6 +25,5 @@ pub use features::{Attribute, Class, Features, Key, Level};
 pub use method::{Fitted, Method, Predictor, Sample, Source, Task};
 pub use network::Network;
 pub use reader::Reader;
-pub use saved::{Saved, SavedSample};
 pub use score::{Scores, kendall_tau_b, spearman, trimmed};
-pub use table::{BadRows, RowFault, Rows, RowsError, Table, TableError};
+pub use table::{BadRows, RowFault, Rows, RowsError, Sheet, Table, TableError};

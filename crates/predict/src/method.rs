@@ -63,5 +63,9 @@ pub struct Sample<'a> {
 pub trait Predictor: Send + Sync {
     /// One estimate a network: the median and the 90 % interval in which a measurement of it is expected. All are
     /// positive and finite.
-    fn predict(&self, networks: &[&Network]) -> Vec<Estimate>;
+    ///
+    /// # Errors
+    /// When the method prices architectures of a space alone and one of the networks is none: see
+    /// [`Network::architecture_in`].
+    fn predict(&self, networks: &[&Network]) -> Result<Vec<Estimate>, PredictError>;
 }

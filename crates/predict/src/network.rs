@@ -41,6 +41,18 @@ impl Network {
         self.architecture.as_ref()
     }
 
+    /// The architecture of a space that it came from.
+    ///
+    /// # Errors
+    /// When it came from a graph, such as that of a file, or from a space with other choices.
+    pub fn architecture_in(&self, space: &Space) -> Result<&Architecture, PredictError> {
+        let architecture = self.architecture.as_ref();
+        let of_space = architecture.filter(|known| space.architecture(known.choices()).is_some());
+        of_space.ok_or_else(|| PredictError::NotOfSpace {
+            space: space.name().to_owned(),
+        })
+    }
+
     /// Operations of its raw graph, dead code included, as [`bespoke_graph::Cost::flops`] counts them.
     pub fn flops(&self) -> u64 {
         self.flops

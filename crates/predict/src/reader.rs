@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Reader {
     chain: Chain,
+    /// Whether networks are read without their dead code.
+    is_live: bool,
     /// By piece.
     parts: Vec<Part>,
     keys: Vec<Key>,
@@ -40,6 +42,7 @@ struct Part {
 #[derive(Debug, Clone)]
 struct Live {
     all: Sums,
+    distinct: Sums,
     path: Sums,
     uses_input: bool,
     gives_zeros: bool,
@@ -51,10 +54,11 @@ type Sums = Vec<(u32, f64)>;
 // === impl Reader ===
 
 impl Reader {
-    /// A reader that has seen nothing yet.
+    /// A reader of networks as they are written, dead code included: what published latencies are of.
     pub fn new(space: &Space) -> Self {
         Self {
             chain: space.chain(),
+            is_live: false,
             parts: Vec::new(),
             keys: Vec::new(),
             numbers: HashMap::new(),
@@ -63,12 +67,20 @@ impl Reader {
         }
     }
 
+    /// A reader of networks as they are deployed, which is what is measured here: nothing is left of dead code.
+    pub fn live(space: &Space) -> Self {
+        Self {
+            is_live: true,
+            ..Self::new(space)
+        }
+    }
+
     /// The space.
     pub fn space(&self) -> &Space {
         self.chain.space()
     }
 
-    /// The network of an architecture: equal to [`Network::of`], in a fraction of its time.
+    /// The network of an architecture, in a fraction of the time that lowering and counting it takes.
     ///
     /// # Errors
     /// When the architecture does not lower to a graph.
@@ -76,6 +88,9 @@ impl Reader {
         let mut features = Features::default();
         for (level, sums) in Level::ALL.into_iter().zip(self.trace(architecture)?) {
             features.set_sorted(level, sums);
+        }
+        if self.is_live {
+            features.drop_dead();
         }
         let flops = self
             .pieces
@@ -105,11 +120,20 @@ impl Reader {
     pub(crate) fn whole(&self, piece: usize) -> Option<Features> {
         let part = &self.parts[piece];
         let is_whole = part.uses_input && part.fed.uses_input && !part.fed.gives_zeros;
-        is_whole.then(|| Features::of(&self.chain.pieces()[piece].graph))
+        is_whole.then(|| {
+            let mut features = Features::of(&self.chain.pieces()[piece].graph);
+            if self.is_live {
+                features.drop_dead();
+            }
+            features
+        })
     }
 
     /// The sums at each level, in the order of their keys.
-    fn trace(&mut self, architecture: &Architecture) -> Result<[Vec<(Key, f64)>; 4], PredictError> {
+    fn trace(
+        &mut self,
+        architecture: &Architecture,
+    ) -> Result<[Vec<(Key, f64)>; Level::ALL.len()], PredictError> {
         let mut pieces = std::mem::take(&mut self.pieces);
         self.pieces(architecture, &mut pieces)?;
         let parts: Vec<usize> = pieces.iter().map(|piece| piece.index()).collect();
@@ -126,6 +150,7 @@ impl Reader {
             adder.total(parts.iter().map(|part| &all[*part].raw)),
             adder.total(used.iter().map(|part| &all[*part].used)),
             adder.total(lives.iter().map(|part| &live(part).all)),
+            adder.total(lives.iter().map(|part| &live(part).distinct)),
             adder.total(lives.iter().map(|part| &live(part).path)),
         ])
     }
@@ -150,7 +175,7 @@ impl Reader {
             with_input.push((*part, is_starved));
             if is_starved && self.parts[*part].starved.is_none() {
                 let starved = starved(&self.chain.pieces()[*part].graph);
-                self.parts[*part].starved = Some(self.live(&Counted::of(&starved)));
+                self.parts[*part].starved = Some(self.live_part(&Counted::of(&starved)));
             }
             is_starved = self.parts[*part].live(is_starved).gives_zeros;
         }
@@ -173,16 +198,17 @@ impl Reader {
                 raw: self.numbers_of(counted.features.at(Level::Raw)),
                 used: self.numbers_of(counted.features.at(Level::Used)),
                 uses_input: counted.uses_input,
-                fed: self.live(&counted),
+                fed: self.live_part(&counted),
                 starved: None,
             };
             self.parts.push(part);
         }
     }
 
-    fn live(&mut self, counted: &Counted) -> Live {
+    fn live_part(&mut self, counted: &Counted) -> Live {
         Live {
             all: self.numbers_of(counted.features.at(Level::Live)),
+            distinct: self.numbers_of(counted.features.at(Level::Distinct)),
             path: self.numbers_of(counted.features.at(Level::Path)),
             uses_input: counted.live_uses_input,
             gives_zeros: counted.gives_zeros,

@@ -3,12 +3,17 @@
 //! A table is a CSV file. Its first column, `architecture`, holds a space's canonical strings; every other column is a
 //! device and holds milliseconds, or nothing where the device was not measured.
 
-mod parse;
+mod sheet;
 
 use std::{collections::BTreeMap, fmt, num::ParseIntError, ops::Range, str::FromStr};
 
 use bespoke_space::{Architecture, ArchitectureError, Space};
 use serde::{Serialize, Serializer};
+
+pub use sheet::Sheet;
+
+/// Almost three hours: a cell above is in another unit.
+const GREATEST_MS: f64 = 1e7;
 
 /// What many networks of one space take on several devices.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,15 +123,15 @@ pub enum RowFault {
         /// Line of the earlier row, counted from 1.
         first: usize,
     },
-    /// Not a latency.
-    #[error(
-        "column `{column}`: `{cell}` is not a latency: milliseconds above 0, at most 1e7, or nothing"
-    )]
-    Latency {
+    /// Not what the column holds.
+    #[error("column `{column}`: `{cell}` is not {expected}")]
+    Cell {
         /// The column.
         column: String,
         /// What stands there.
         cell: String,
+        /// What the column holds.
+        expected: &'static str,
     },
 }
 
@@ -152,7 +157,27 @@ impl Table {
         text: &[u8],
         bad_rows: BadRows,
     ) -> Result<Self, TableError> {
-        parse::table(space, file, text, bad_rows)
+        let sheet = Sheet::open(space, file, text)?;
+        let devices = sheet.columns().to_vec();
+        let rows = sheet.rows(bad_rows, |cells| {
+            let cells = devices.iter().zip(cells);
+            let latencies_ms = cells.map(|(device, cell)| latency_ms(device, cell));
+            latencies_ms.collect::<Result<Vec<Option<f64>>, _>>()
+        })?;
+        let column = |(index, device)| Column {
+            device,
+            file: file.to_owned(),
+            latencies_ms: (rows.iter())
+                .map(|row| {
+                    row.as_ref()
+                        .and_then(|(_, latencies_ms)| latencies_ms[index])
+                })
+                .collect(),
+        };
+        Ok(Self {
+            columns: devices.iter().cloned().enumerate().map(column).collect(),
+            architectures: rows.into_iter().map(|row| Some(row?.0)).collect(),
+        })
     }
 
     /// This table with the columns of another of the same space, matched by architecture. Rows keep their numbers;
@@ -288,6 +313,20 @@ impl Serialize for Rows {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+fn latency_ms(column: &str, cell: &str) -> Result<Option<f64>, RowFault> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let latency = cell.parse().ok();
+    let latency = latency.filter(|ms: &f64| *ms > 0.0 && *ms <= GREATEST_MS);
+    let fault = || RowFault::Cell {
+        column: column.to_owned(),
+        cell: cell.to_owned(),
+        expected: "a latency: milliseconds above 0, at most 1e7, or nothing",
+    };
+    latency.map(Some).ok_or_else(fault)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use bespoke_study::{Study, StudyName, Trial};
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use predictor::StoredPredictor;
+pub use predictor::{PredictorTextError, StoredPredictor};
 pub use sled_store::SledStore;
 
 /// Keeps studies, trials, measurements and predictors.

@@ -165,7 +165,7 @@ impl Planned {
     fn new(wanted: &Adaptation) -> Result<Self, CoordinatorError> {
         let Source { file, text } = &wanted.space;
         let space = Space::parse(file, text)?;
-        let pool = Pool::draw(&space, SEED)?;
+        let pool = Pool::draw(&space, SEED, None)?;
         Ok(Self {
             space: SpaceId::of(space.name(), text),
             candidates: pool.plan(2 * wanted.samples.get()),

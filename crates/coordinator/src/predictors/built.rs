@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bespoke_measure::{Estimate, Price, PriceSource};
-use bespoke_predict::{BespokePredictor, Network, PredictError, Predictor, Sample};
+use bespoke_predict::{BespokePredictor, Network, PredictError, Sample};
 use bespoke_space::Space;
 use bespoke_store::StoredPredictor;
 
@@ -11,15 +11,15 @@ use super::network;
 use crate::{CoordinatorError, proposer::Candidate};
 
 /// A version of a target's predictor, ready to price.
-pub(crate) struct Built {
+pub struct BuiltPredictor {
     /// What it was built from.
     pub stored: StoredPredictor,
     /// The space that it prices.
     pub space: Space,
     /// Its own samples.
-    pub samples: Vec<Sampled>,
+    pub(crate) samples: Vec<Sampled>,
     /// The lengths of the input's and output's axes of the networks in its space.
-    pub shapes: [Vec<usize>; 2],
+    pub(super) shapes: [Vec<usize>; 2],
     predictor: BespokePredictor,
 }
 
@@ -32,9 +32,9 @@ pub(crate) struct Sampled {
     pub latency: Estimate,
 }
 
-// === impl Built ===
+// === impl BuiltPredictor ===
 
-impl Built {
+impl BuiltPredictor {
     /// Learns again what the stored predictor was learned from.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Built {
     }
 
     /// The price of a network.
-    pub fn price(&self, network: &Network) -> Price {
+    pub(crate) fn price(&self, network: &Network) -> Price {
         predicted(&self.predictor, network)
     }
 
@@ -71,7 +71,11 @@ impl Built {
     ///
     /// # Errors
     /// When a latency cannot be one.
-    pub fn price_with(&self, more: &[Sampled], network: &Network) -> Result<Price, PredictError> {
+    pub(crate) fn price_with(
+        &self,
+        more: &[Sampled],
+        network: &Network,
+    ) -> Result<Price, PredictError> {
         let samples = [&self.samples, more].concat();
         Ok(predicted(&adapted(&self.stored, &samples)?, network))
     }
@@ -89,9 +93,8 @@ fn adapted(
 }
 
 fn predicted(predictor: &BespokePredictor, network: &Network) -> Price {
-    let estimates = predictor.predict(&[network]);
     Price {
-        latency: estimates[0],
+        latency: predictor.price(network),
         source: PriceSource::Predicted,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bespoke_graph::{Graph, GraphError};
-use bespoke_predict::{Fitted, Network, PredictError, Prior};
+use bespoke_predict::{Fitted, Network, Prior};
 use bespoke_space::Space;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -13,22 +13,22 @@ use crate::{CoordinatorError, proposer::Candidate};
 /// How many architectures are drawn.
 const DRAWN: usize = 600;
 
-/// Different networks of a space, and what is believed of a device that was measured on none of them.
-pub(crate) struct Pool {
+/// Different networks of a space, among which those to measure on a device are chosen by what is believed of it.
+pub struct Pool {
     candidates: Vec<Candidate>,
     networks: Vec<Network>,
-    /// What is believed.
+    /// What is believed of a device before it is measured.
     pub prior: Prior,
 }
 
 // === impl Pool ===
 
 impl Pool {
-    /// Draws a pool from a space.
+    /// Draws a pool from a space. Unless a prior is given, it is the shipped one.
     ///
     /// # Errors
     /// When a network of the space cannot be lowered.
-    pub fn draw(space: &Space, seed: u64) -> Result<Self, CoordinatorError> {
+    pub fn draw(space: &Space, seed: u64, prior: Option<Prior>) -> Result<Self, CoordinatorError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut seen = HashSet::new();
         let mut candidates = Vec::new();
@@ -40,7 +40,10 @@ impl Pool {
         }
         let networks = candidates.iter().map(|candidate| network(&candidate.graph));
         let networks: Vec<Network> = networks.collect::<Result<_, _>>()?;
-        let prior = prior(&networks.iter().collect::<Vec<_>>())?;
+        let prior = match prior {
+            Some(prior) => prior,
+            None => Prior::shipped(space, &networks.iter().collect::<Vec<_>>())?,
+        };
         Ok(Self {
             candidates,
             networks,
@@ -63,9 +66,4 @@ impl Pool {
 /// A live graph as predictors see it: what is measured of it, batch normalisation aside, which costs nothing.
 pub(crate) fn network(graph: &Graph) -> Result<Network, GraphError> {
     Ok(Network::from(&graph.with_probabilities()?))
-}
-
-/// What is believed of every device before it is measured. No device is known beforehand so far.
-fn prior(pool: &[&Network]) -> Result<Prior, PredictError> {
-    Prior::fit(pool, &[])
 }

@@ -7,7 +7,7 @@ use bespoke_predict::Network;
 use bespoke_space::Space;
 use bespoke_study::{NetworkInput, PriceBatch, Source};
 
-use super::{Built, Predictors, network, source};
+use super::{BuiltPredictor, Predictors, network, source};
 use crate::{CoordinatorError, deployed::deployed_hash, proposer::Candidate};
 
 /// A network as it was handed in.
@@ -98,6 +98,18 @@ impl Predictors {
     }
 }
 
+// === impl BuiltPredictor ===
+
+impl BuiltPredictor {
+    /// The price of a network as it is handed in, or a sentence on what is wrong with it.
+    ///
+    /// # Errors
+    /// When it is no network, or none of the predictor's space.
+    pub fn quote(&self, network: &NetworkInput) -> Result<Price, String> {
+        Asked::read(network, Some(&self.space))?.price(self)
+    }
+}
+
 // === impl Asked ===
 
 impl Asked {
@@ -127,7 +139,7 @@ impl Asked {
         }
     }
 
-    fn price(&self, built: &Built) -> Result<Price, String> {
+    fn price(&self, built: &BuiltPredictor) -> Result<Price, String> {
         let network = match self {
             Self::File(graph) => {
                 check_shapes(graph, built)?;
@@ -140,7 +152,7 @@ impl Asked {
 }
 
 /// A file does not say which space it is of, if any; one of other shapes is of another.
-fn check_shapes(graph: &Graph, built: &Built) -> Result<(), String> {
+fn check_shapes(graph: &Graph, built: &BuiltPredictor) -> Result<(), String> {
     let shapes = [graph.input_shape(), graph.output_shape()].map(|shape| shape.dims().to_vec());
     if shapes == built.shapes {
         return Ok(());

@@ -16,7 +16,7 @@ use bespoke_study::{Activity, AdaptEvent, StudySpec, Trial};
 use super::{Runner, blocking};
 use crate::{
     CoordinatorError,
-    predictors::{Adaptation, Built, Sampled, network},
+    predictors::{Adaptation, BuiltPredictor, Sampled, network},
     proposer::{Candidate, known},
 };
 
@@ -27,7 +27,7 @@ const MOST_TRIALS: usize = 60;
 /// Prices the candidates of one study.
 pub(super) struct Pricing {
     /// One for each target.
-    predictors: Vec<Arc<Built>>,
+    predictors: Vec<Arc<BuiltPredictor>>,
     /// Architectures that all of them have as samples.
     sampled: HashSet<String>,
     /// Networks of trials, by index, as far as they were asked for.
@@ -38,7 +38,7 @@ pub(super) struct Pricing {
 pub(super) struct Quote {
     spec: StudySpec,
     graph: Graph,
-    predictors: Vec<Arc<Built>>,
+    predictors: Vec<Arc<BuiltPredictor>>,
     /// For each target, the measurements of trials.
     more: Vec<Vec<Sampled>>,
 }
@@ -152,8 +152,8 @@ fn journal_event(event: AdaptEvent, target: &str) -> Option<Activity> {
 // === impl Pricing ===
 
 impl Pricing {
-    fn new(predictors: Vec<Arc<Built>>) -> Self {
-        let samples = |built: &Arc<Built>| -> HashSet<String> {
+    fn new(predictors: Vec<Arc<BuiltPredictor>>) -> Self {
+        let samples = |built: &Arc<BuiltPredictor>| -> HashSet<String> {
             let samples = built.stored.info.samples.iter();
             samples.map(|sample| sample.architecture.clone()).collect()
         };

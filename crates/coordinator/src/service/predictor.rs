@@ -162,7 +162,7 @@ async fn planned(request: study::PlanRequest) -> Result<Vec<String>, Coordinator
     blocking(move || {
         let file = predictors::source(request.space)?;
         let space = Space::parse(&file.file, &file.text)?;
-        let plan = Pool::draw(&space, request.seed)?.plan(request.samples.get());
+        let plan = Pool::draw(&space, request.seed, None)?.plan(request.samples.get());
         let architectures = plan.into_iter().map(|candidate| candidate.architecture);
         Ok(architectures.collect())
     })

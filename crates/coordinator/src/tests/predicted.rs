@@ -64,7 +64,7 @@ fn fingerprint() -> TargetFingerprint {
 fn candidates() -> Vec<Candidate> {
     let Source { file, text } = file();
     let space = Space::parse(&file, &text).expect("it is sound");
-    let pool = Pool::draw(&space, 1).expect("it is sound");
+    let pool = Pool::draw(&space, 1, None).expect("it is sound");
     pool.plan(100)
 }
 
@@ -327,7 +327,10 @@ async fn what_is_missing_is_said_with_its_code() {
         let status = status.expect_err("no predictor");
         assert_eq!(status.code(), Code::NotFound);
         let message = status.message();
-        assert!(message.contains("have one adapted to it"), "{message}");
+        assert!(
+            message.contains("`bespoke predictor adapt --coordinator"),
+            "{message}"
+        );
     }
     let answers = predict(&mut client, batch(None, Vec::new())).await;
     assert_eq!(answers.expect("nothing is asked"), []);

@@ -8,7 +8,7 @@ use crate::{Fitted, Method, Network, PredictError, Task, analytical::Analytical}
 // === impl Analytical ===
 
 /// Without samples its milliseconds are left as they are; with samples they are scaled to them. It prices architectures
-/// of the space that it was fitted for; another network makes it panic.
+/// of the space that it was fitted for.
 impl Method for Analytical {
     fn name(&self) -> &'static str {
         "analytical"
@@ -17,10 +17,8 @@ impl Method for Analytical {
     fn fit(&self, task: &Task<'_>, _seed: u64) -> Result<Box<dyn Fitted>, PredictError> {
         let (model, space) = (self.clone(), task.space.clone());
         let latency_ms = move |network: &Network| {
-            let architecture = network.architecture();
-            let architecture = architecture.expect("a network of the space has an architecture");
-            let graph = space.lower(architecture);
-            model.latency_ms(&graph.expect("it was lowered when the network was read"))
+            let architecture = network.architecture_in(&space)?;
+            Ok(model.latency_ms(&space.lower(architecture)?))
         };
         Ok(Box::new(Scaled::latency(Arc::new(latency_ms))))
     }

@@ -18,7 +18,7 @@ impl Method for Flops {
 
     fn fit(&self, _task: &Task<'_>, _seed: u64) -> Result<Box<dyn Fitted>, PredictError> {
         // A network that does nothing would have no price.
-        let flops = |network: &Network| network.flops().max(1) as f64;
+        let flops = |network: &Network| Ok(network.flops().max(1) as f64);
         Ok(Box::new(Scaled::cost(Arc::new(flops))))
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 /// scaled to them.
 ///
 /// The table must have every operator of the space: what it lacks is an error before anything is priced. It prices
-/// architectures of the space that it was fitted for; another network makes it panic.
+/// architectures of the space that it was fitted for.
 #[derive(Debug, Clone)]
 pub struct Lookup {
     table: LookupTable,
@@ -60,17 +60,15 @@ impl Method for Lookup {
         let prices = Prices::new(&self.table, self.layout, &chain, &expanded);
         let checked = prices.check(&expanded);
         checked.map_err(|error| fault(error.to_string()))?;
-        let chain = Mutex::new((chain, Vec::new()));
+        let (space, chain) = (task.space.clone(), Mutex::new((chain, Vec::new())));
         let latency_ms = move |network: &Network| {
-            let architecture = network.architecture();
-            let architecture = architecture.expect("a network of the space has an architecture");
+            let architecture = network.architecture_in(&space)?;
             let mut held = chain.lock().unwrap_or_else(PoisonError::into_inner);
             let (chain, pieces) = &mut *held;
-            let traced = chain.trace(architecture, pieces);
-            traced.expect("it was lowered when the network was read");
+            chain.trace(architecture, pieces)?;
             let ms = prices.network_ms(pieces);
             // A table may hold zeros alone, and nothing scales those.
-            ms.expect("every piece of the space has a price").max(1e-9)
+            Ok(ms.expect("every piece of the space has a price").max(1e-9))
         };
         Ok(Box::new(Scaled::latency(Arc::new(latency_ms))))
     }

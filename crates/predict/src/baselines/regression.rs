@@ -24,7 +24,7 @@ const FOLDS: usize = 20;
 /// after the other add up. Of a few settings the one is taken whose held-out residuals have the least root mean square;
 /// a setting that a solver finds no model for is not taken. No price is less than a tenth of the fastest sample.
 ///
-/// It prices architectures of the space that it was fitted for; another network makes it panic.
+/// It prices architectures of the space that it was fitted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Regression {
     /// [`Ridge`].
@@ -163,7 +163,7 @@ impl Fitted for FittedRegression {
             ms => Err(PredictError::Latency { ms }),
         };
         let y: Array1<f64> = samples.iter().map(latency).collect::<Result<_, _>>()?;
-        let x = encoded(&self.space, samples.iter().map(|sample| sample.network));
+        let x = encoded(&self.space, samples.iter().map(|sample| sample.network))?;
         let (model, residuals) = self.regression.best(x.view(), y.view())?;
         let fastest = y.iter().copied().fold(f64::INFINITY, f64::min);
         Ok(Box::new(RegressionPredictor {
@@ -176,12 +176,12 @@ impl Fitted for FittedRegression {
 }
 
 impl Predictor for RegressionPredictor {
-    fn predict(&self, networks: &[&Network]) -> Vec<Estimate> {
-        let x = encoded(&self.space, networks.iter().map(Deref::deref));
+    fn predict(&self, networks: &[&Network]) -> Result<Vec<Estimate>, PredictError> {
+        let x = encoded(&self.space, networks.iter().map(Deref::deref))?;
         let ms = self.model.predict(x.view());
         let ms = ms.expect("encodings of one space are of one width and finite");
         let estimate = |ms: &f64| self.spread.plus(*ms, self.least_ms);
-        ms.iter().map(estimate).collect()
+        Ok(ms.iter().map(estimate).collect())
     }
 }
 
@@ -207,20 +207,21 @@ impl Model {
 }
 
 /// `[networks, options]`
-fn encoded<'a>(space: &Space, networks: impl Iterator<Item = &'a Network>) -> Array2<f64> {
+fn encoded<'a>(
+    space: &Space,
+    networks: impl Iterator<Item = &'a Network>,
+) -> Result<Array2<f64>, PredictError> {
     let mut x = Array2::zeros((0, space.encoding_width()));
     for network in networks {
-        let architecture = network.architecture();
-        let architecture = architecture.expect("a network of the space has an architecture");
         let row: Array1<f64> = space
-            .encode(architecture)
+            .encode(network.architecture_in(space)?)
             .into_iter()
             .map(f64::from)
             .collect();
         x.push_row(row.view())
             .expect("encodings of one space are of one width");
     }
-    x
+    Ok(x)
 }
 
 /// Measured less predicted, each by a model of samples that it is not among.

@@ -12,7 +12,7 @@ use crate::{Fitted, Network, PredictError, Predictor, Sample};
 const ASSUMED: f64 = 2.0;
 
 /// A positive number for a network, which its latency is taken to be proportional to.
-pub type Proxy = Arc<dyn Fn(&Network) -> f64 + Send + Sync>;
+pub type Proxy = Arc<dyn Fn(&Network) -> Result<f64, PredictError> + Send + Sync>;
 
 /// Scales a proxy to a device: by the geometric mean of measured over proxy, which is least squares on logarithms.
 pub struct Scaled {
@@ -66,7 +66,7 @@ impl Fitted for Scaled {
             });
         }
         let ratio = |sample: &Sample<'_>| match sample.latency_ms {
-            ms if ms > 0.0 && ms.is_finite() => Ok((ms / (self.proxy)(sample.network)).ln()),
+            ms if ms > 0.0 && ms.is_finite() => Ok((ms / (self.proxy)(sample.network)?).ln()),
             ms => Err(PredictError::Latency { ms }),
         };
         let ratios: Vec<f64> = samples.iter().map(ratio).collect::<Result<_, _>>()?;
@@ -90,8 +90,9 @@ impl Fitted for Scaled {
 }
 
 impl Predictor for ScaledPredictor {
-    fn predict(&self, networks: &[&Network]) -> Vec<Estimate> {
-        let price = |network: &&Network| self.spread.times((self.proxy)(network) * self.factor);
+    fn predict(&self, networks: &[&Network]) -> Result<Vec<Estimate>, PredictError> {
+        let price =
+            |network: &&Network| Ok(self.spread.times((self.proxy)(network)? * self.factor));
         networks.iter().map(price).collect()
     }
 }

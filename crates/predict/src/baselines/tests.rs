@@ -1,4 +1,5 @@
 use bespoke_device::{Precision, Profile, TargetSpec};
+use bespoke_measure::Estimate;
 use bespoke_space::{Architecture, Space};
 
 use super::*;
@@ -54,6 +55,11 @@ fn adapted(
     method.fit(&task, 0)?.adapt(samples, 0)
 }
 
+fn price(predictor: &dyn Predictor, network: &Network) -> Estimate {
+    let prices = predictor.predict(&[network]);
+    prices.expect("it is of the space")[0]
+}
+
 fn samples<'a>(networks: &'a [Network], latency_ms: impl Fn(&Network) -> f64) -> Vec<Sample<'a>> {
     let sample = |network: &'a Network| Sample {
         latency_ms: latency_ms(network),
@@ -95,7 +101,7 @@ fn flops_scale_by_the_geometric_mean_ratio() {
     };
     let predictor =
         adapted(&Flops, &space, &[sample(0, 2.0), sample(1, 8.0)]).expect("two samples");
-    let estimate = predictor.predict(&[&networks[5]])[0];
+    let estimate = price(&*predictor, &networks[5]);
     assert!((estimate.median_ms.ms() / flops(5) - 4.0).abs() < 1e-9);
     // Held out, each ratio is a factor of 4 from the other; 6.3138 is Student's quantile of one degree of freedom.
     let width = (estimate.high_ms.ms() / estimate.median_ms.ms()).ln();
@@ -109,7 +115,7 @@ fn latencies_proportional_to_flops_are_known_from_one_sample() {
     let measured = samples(&networks, |network| network.flops() as f64 * 3.0);
     let predictor = adapted(&Flops, &space, &measured[..1]).expect("a sample");
     for (network, sample) in networks.iter().zip(&measured) {
-        let price = predictor.predict(&[network])[0].median_ms.ms();
+        let price = price(&*predictor, network).median_ms.ms();
         assert!((price / sample.latency_ms - 1.0).abs() < 1e-9);
     }
 }
@@ -128,7 +134,7 @@ fn a_roofline_is_scaled_once_there_are_samples() {
     };
     let price = |samples: &[Sample<'_>]| {
         let predictor = adapted(&model, &space, samples).expect("no sample is needed");
-        predictor.predict(&[&networks[9]])[0].median_ms.ms()
+        price(&*predictor, &networks[9]).median_ms.ms()
     };
     let known = roofline(&networks[9]);
     assert!((price(&[]) / known - 1.0).abs() < 1e-9);
@@ -158,7 +164,7 @@ fn a_look_up_table_prices_by_the_sum_of_operators() {
     let lookup = Lookup::new(lookup_table(&space, 0));
     let price = |network: &Network, samples: &[Sample<'_>]| {
         let predictor = adapted(&lookup, &space, samples).expect("no sample is needed");
-        predictor.predict(&[network])[0].median_ms.ms()
+        price(&*predictor, network).median_ms.ms()
     };
     let prices: Vec<f64> = networks.iter().map(|network| price(network, &[])).collect();
     // The first network has the first operator of each layer: sixteen stems, a pooling for each width, as many heads.
@@ -221,7 +227,7 @@ fn regressions_price_what_they_have_not_seen() {
         let seen: Vec<Sample<'_>> = seen.into_iter().map(|(sample, _)| sample).collect();
         let predictor = adapted(&regression, &space, &seen).expect("samples");
         for (sample, _) in unseen {
-            let estimate = predictor.predict(&[sample.network])[0];
+            let estimate = price(&*predictor, sample.network);
             let error = (estimate.median_ms.ms() / sample.latency_ms - 1.0).abs();
             assert!(error < 0.1, "{}: {error}", regression.name());
             let interval = estimate.low_ms.ms()..=estimate.high_ms.ms();
@@ -267,4 +273,43 @@ fn a_latency_that_cannot_be_one_is_refused() {
             );
         }
     }
+}
+
+#[test]
+fn a_network_that_is_no_architecture_of_the_space_is_refused() {
+    let space = space();
+    let networks = networks(&space);
+    let of_file = |network: &Network| {
+        let architecture = network.architecture().expect("an architecture");
+        Network::from(&space.lower(architecture).expect("a graph"))
+    };
+    let files: Vec<Network> = networks.iter().map(of_file).collect();
+    let other = Space::builtin("fbnet").expect("it is shipped");
+    let foreign = other.sample(&mut ChaCha8Rng::seed_from_u64(0));
+    let foreign = Network::of(&other, &foreign).expect("a network");
+    let refused = Some(PredictError::NotOfSpace {
+        space: "sixteen".to_owned(),
+    });
+    let text = "name = \"board\"\nsource = \"a test\"\narchitecture = \"aarch64\"\npeak_gflops = 1.0\nbandwidth_gb_s = 1.0\n";
+    let profile = Profile::parse("board.toml", text).expect("a profile");
+    let target = TargetSpec::new("tract", 1, 1, Precision::F32).expect("a target");
+    let roofline = Analytical::new(&profile, &target).expect("a model");
+    let lookup = Lookup::new(lookup_table(&space, 0));
+    let measured = samples(&networks, sum_of_choices);
+    let of_files = samples(&files, |_| 1.0);
+    for method in [&roofline as &dyn Method, &lookup, &Regression::Ridge] {
+        let name = method.name();
+        let predictor = adapted(method, &space, &measured).expect("samples");
+        for network in [&files[0], &foreign] {
+            let prices = predictor.predict(&[&networks[0], network]);
+            assert_eq!(prices.err(), refused, "{name}");
+        }
+        assert_eq!(adapted(method, &space, &of_files).err(), refused, "{name}");
+    }
+    let flops = adapted(&Flops, &space, &measured).expect("samples");
+    assert_eq!(
+        price(&*flops, &files[3]),
+        price(&*flops, &networks[3]),
+        "operations are those of any graph"
+    );
 }

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::{
     columns::{Column, Columns},
-    scales::{INTERCEPT_VARIANCE, Scales},
+    scales::Scales,
 };
 use crate::features::Level;
 
@@ -20,16 +20,28 @@ const OTHER_LEVELS: f64 = 1e-4;
 /// The same for the live graph where a device runs branches side by side: operators off the heaviest path still cost.
 const OFF_THE_PATH: f64 = 0.05;
 
-/// A Gaussian belief about a device's weights, its latencies being divided by their unknown middle.
+/// What is believed of the weights of a device with one habit, its latencies being divided by their unknown middle: a
+/// Gaussian for each trust in the source devices.
 #[derive(Debug, Clone)]
 pub(crate) struct Belief {
-    /// How likely it is before measuring; all shares sum to 1.
-    pub share: f64,
-    /// Mean of each column's weight.
+    /// Mean of the sources, for each column.
     pub mean: Array1<f64>,
-    /// The covariance is factorsᵀ·factors + diagonal(variances).
-    pub factors: Array2<f64>,
+    /// How the sources differ from their mean, one row each: deviationsᵀ·deviations is their covariance.
+    pub deviations: Array2<f64>,
+    /// Variances of the weights about zero.
     pub variances: Array1<f64>,
+    pub trusts: Vec<Trust>,
+}
+
+/// How far the sources are trusted: the weights have `mean` times the mean of the sources, and as covariance `sources`
+/// times theirs and `weights` times the diagonal of the variances about zero.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trust {
+    /// How likely it is before measuring; the shares of all trusts of all beliefs sum to 1.
+    pub share: f64,
+    pub mean: f64,
+    pub sources: f64,
+    pub weights: f64,
 }
 
 // === impl Belief ===
@@ -37,8 +49,8 @@ pub(crate) struct Belief {
 impl Belief {
     /// All beliefs, given the weights of the source devices, one row a source.
     ///
-    /// Each is a habit of the device (what of the graph it runs) with a trust in the sources. A device with another
-    /// habit than the sources is expected to take as long for an operator as they do, but to run other operators.
+    /// Each is a habit of the device: what of the graph it runs. A device with another habit than the sources is
+    /// expected to take as long for an operator as they do, but to run other operators.
     pub fn all(columns: &Columns, scales: &Scales, sources: ArrayView2<'_, f64>) -> Vec<Self> {
         let levels: Vec<Level> = columns
             .levels()
@@ -48,65 +60,69 @@ impl Belief {
             0 => (1.0, 0.0),
             others => (LIKE_SOURCES, (1.0 - LIKE_SOURCES) / others as f64),
         };
-        let mut beliefs = Vec::new();
-        let as_sources = scales.variances(columns);
-        Self::trusts(own, sources, &as_sources, &mut beliefs);
-        for level in levels {
+        let mut beliefs = vec![Self::new(own, sources, scales.variances(columns))];
+        beliefs.extend(levels.into_iter().map(|level| {
             let moved = moved_to(level, columns, sources);
             let variances = scales.scaled(columns, |other| match (level, other) {
                 (level, other) if level == other => 1.0,
                 (Level::Path, Level::Live) => OFF_THE_PATH,
                 _ => OTHER_LEVELS,
             });
-            Self::trusts(other, moved.view(), &variances, &mut beliefs);
-        }
+            Self::new(other, moved.view(), variances)
+        }));
         beliefs
     }
 
-    fn trusts(
-        share: f64,
-        sources: ArrayView2<'_, f64>,
-        variances: &Array1<f64>,
-        beliefs: &mut Vec<Self>,
-    ) {
-        let (without, with) = match sources.nrows() {
-            0 => (share, 0.0),
-            _ => (share * WITHOUT_SOURCES, share * (1.0 - WITHOUT_SOURCES)),
-        };
-        beliefs.push(Self {
-            share: without,
-            mean: Array1::zeros(variances.len()),
-            factors: Array2::zeros((0, variances.len())),
-            variances: variances.clone(),
-        });
-        let Some(mean) = sources.mean_axis(Axis(0)) else {
-            return;
-        };
+    fn new(share: f64, sources: ArrayView2<'_, f64>, variances: Array1<f64>) -> Self {
+        let mean = sources.mean_axis(Axis(0));
+        let mean = mean.unwrap_or_else(|| Array1::zeros(variances.len()));
         let freedom = (sources.nrows() as f64 - 1.0).max(1.0);
-        let deviations = (&sources - &mean) / freedom.sqrt();
-        for (of_sources, of_weights) in DISTANCES {
-            beliefs.push(Self {
-                share: with / DISTANCES.len() as f64,
-                mean: mean.clone(),
-                factors: &deviations * f64::sqrt(of_sources),
-                variances: variances * of_weights,
-            });
+        Self {
+            deviations: (&sources - &mean) / freedom.sqrt(),
+            mean,
+            variances,
+            trusts: Trust::all(share, sources.nrows()),
         }
     }
 
-    /// The covariance of the weights times the rows: one row for each, and the part of the intercept apart.
-    pub fn spread(&self, rows: ArrayView2<'_, f64>) -> Array2<f64> {
-        &rows * &self.variances + rows.dot(&self.factors.t()).dot(&self.factors)
+    /// The covariance of the weights, the means of the trusts apart and each by its share: factorsᵀ·factors +
+    /// diagonal(variances).
+    pub fn covariance(&self) -> (Array2<f64>, Array1<f64>) {
+        let over_trusts = |part: fn(&Trust) -> f64| -> f64 {
+            let parts = self.trusts.iter().map(|trust| trust.share * part(trust));
+            parts.sum()
+        };
+        (
+            &self.deviations * over_trusts(|trust| trust.sources).sqrt(),
+            &self.variances * over_trusts(|trust| trust.weights),
+        )
     }
+}
 
-    /// The latencies that are expected of rows, the middle being 1.
-    pub fn expected(&self, rows: ArrayView2<'_, f64>) -> Array1<f64> {
-        rows.dot(&self.mean) + 1.0
-    }
+// === impl Trust ===
 
-    /// The covariance of the latencies of rows with those whose [`Belief::spread`] is given, without noise.
-    pub fn covariance(spread: &Array2<f64>, rows: ArrayView2<'_, f64>) -> Array2<f64> {
-        rows.dot(&spread.t()) + INTERCEPT_VARIANCE
+impl Trust {
+    /// All trusts in so many sources; their shares sum to the one given.
+    fn all(share: f64, sources: usize) -> Vec<Self> {
+        let without = |share| Self {
+            share,
+            mean: 0.0,
+            sources: 0.0,
+            weights: 1.0,
+        };
+        if sources == 0 {
+            return vec![without(share)];
+        }
+        let with = share * (1.0 - WITHOUT_SOURCES) / DISTANCES.len() as f64;
+        let with = DISTANCES.map(|(sources, weights)| Self {
+            share: with,
+            mean: 1.0,
+            sources,
+            weights,
+        });
+        let mut trusts = vec![without(share * WITHOUT_SOURCES)];
+        trusts.extend(with);
+        trusts
     }
 }
 

@@ -4,7 +4,7 @@ use bespoke_measure::Estimate;
 use bespoke_space::{Architecture, PieceId, Space};
 
 use super::predictor::{BespokePredictor, Sums};
-use crate::{PredictError, Predictor, Reader};
+use crate::{PredictError, Reader};
 
 /// A [`BespokePredictor`] for the architectures of one space.
 ///
@@ -50,7 +50,7 @@ impl SpacePredictor {
         for piece in &self.pieces {
             let Some(sums) = &self.prices[piece.index()] else {
                 let network = self.reader.network(architecture)?;
-                return Ok(self.predictor.predict(&[&network])[0]);
+                return Ok(self.predictor.price(&network));
             };
             for (total, part) in total.iter_mut().zip(sums) {
                 *total += part;

@@ -64,9 +64,9 @@ fn mixed(beliefs: &[Belief], columns: usize) -> (Array2<f64>, Array1<f64>) {
     let mut variances = Array1::zeros(columns);
     let mut factors = Array2::zeros((0, columns));
     for belief in beliefs {
-        variances.scaled_add(belief.share, &belief.variances);
-        let scaled = &belief.factors * belief.share.sqrt();
-        factors = concatenate(Axis(0), &[factors.view(), scaled.view()])
+        let (of_sources, of_weights) = belief.covariance();
+        variances += &of_weights;
+        factors = concatenate(Axis(0), &[factors.view(), of_sources.view()])
             .expect("all beliefs are of the same columns");
     }
     (factors, variances)

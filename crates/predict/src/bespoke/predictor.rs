@@ -9,7 +9,7 @@ use super::{
     posterior::{Posterior, size},
 };
 use crate::{
-    Network, Predictor,
+    Network, PredictError, Predictor,
     cholesky::Cholesky,
     features::{Features, Key, Level},
 };
@@ -104,6 +104,14 @@ impl BespokePredictor {
         }
     }
 
+    /// The price of a network, whatever space it is of, if any: the median and the 90 % interval in which a measurement
+    /// of it is expected.
+    pub fn price(&self, network: &Network) -> Estimate {
+        let mut total = self.nothing();
+        self.add(network.features(), &mut total);
+        self.estimate(&total)
+    }
+
     /// What a network without operators has.
     pub(crate) fn nothing(&self) -> Sums {
         self.intercept
@@ -129,13 +137,9 @@ impl BespokePredictor {
 }
 
 impl Predictor for BespokePredictor {
-    fn predict(&self, networks: &[&Network]) -> Vec<Estimate> {
-        let price = |network: &&Network| {
-            let mut total = self.nothing();
-            self.add(network.features(), &mut total);
-            self.estimate(&total)
-        };
-        networks.iter().map(price).collect()
+    fn predict(&self, networks: &[&Network]) -> Result<Vec<Estimate>, PredictError> {
+        let networks = networks.iter();
+        Ok(networks.map(|network| self.price(network)).collect())
     }
 }
 

@@ -87,7 +87,8 @@ fn score(prior: &Prior, networks: &[Network], device: &Device, samples: usize) -
     let prices = prior
         .adapted(&samples)
         .expect("enough samples")
-        .predict(&all);
+        .predict(&all)
+        .expect("it prices any network");
     let expected: Vec<f64> = prices.iter().map(|price| price.median_ms.ms()).collect();
     let inside = prices.iter().zip(&measured);
     let inside =
@@ -165,7 +166,8 @@ fn prices_are_positive_and_finite_whatever_the_samples() {
                 latency_ms,
             })
             .collect();
-        for price in prior.adapted(&samples).expect("latencies").predict(&all) {
+        let predictor = prior.adapted(&samples).expect("latencies");
+        for price in all.iter().map(|network| predictor.price(network)) {
             let (low, median, high) = (price.low_ms.ms(), price.median_ms.ms(), price.high_ms.ms());
             assert!(
                 low > 0.0 && low <= median && median <= high && high.is_finite(),
@@ -256,7 +258,7 @@ fn an_architecture_costs_what_its_network_does() {
         let predictor = prior
             .adapted(&[sample(0), sample(5), sample(9)])
             .expect("latencies");
-        let expected = predictor.predict(&all);
+        let expected = predictor.predict(&all).expect("it prices any network");
         let mut of_space = SpacePredictor::new(&space, predictor);
         for (network, expected) in networks.iter().zip(expected) {
             let architecture = network.architecture().expect("it came from one");

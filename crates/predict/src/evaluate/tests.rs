@@ -105,7 +105,7 @@ impl Fitted for Spy {
 }
 
 impl Predictor for Spy {
-    fn predict(&self, networks: &[&Network]) -> Vec<Estimate> {
+    fn predict(&self, networks: &[&Network]) -> Result<Vec<Estimate>, PredictError> {
         let price = |network: &&Network| {
             let ms = Latency::from_ms(network.flops() as f64).expect("parameters");
             Estimate {
@@ -114,7 +114,7 @@ impl Predictor for Spy {
                 high_ms: ms,
             }
         };
-        networks.iter().map(price).collect()
+        Ok(networks.iter().map(price).collect())
     }
 }
 

@@ -41,6 +41,7 @@ impl Counted {
         features.set(Level::Raw, sums(graph, graph.ids()));
         features.set(Level::Used, sums(graph, used_ids));
         features.set(Level::Live, sums(&live, live.ids()));
+        features.set(Level::Distinct, sums(&live, distinct(&live)));
         features.set(Level::Path, sums(&live, heaviest_path(&live).into_iter()));
         Self {
             features,
@@ -63,6 +64,35 @@ fn used(graph: &Graph) -> Vec<bool> {
         }
     }
     used
+}
+
+/// The nodes without those that do again, on the same values, what an earlier one does.
+fn distinct(graph: &Graph) -> impl Iterator<Item = NodeId> {
+    let mut first: Vec<NodeId> = Vec::with_capacity(graph.nodes().len());
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let inputs = node.inputs.iter().map(|input| first[input.index()]);
+        let is_same = |earlier: &NodeId| {
+            let earlier = graph.node(*earlier);
+            let theirs = earlier.inputs.iter().map(|input| first[input.index()]);
+            earlier.op == node.op && theirs.eq(inputs.clone())
+        };
+        let same = if has_parameters(&node.op) {
+            None
+        } else {
+            graph.ids().take(id.index()).find(is_same)
+        };
+        first.push(same.unwrap_or(id));
+    }
+    graph.ids().filter(move |id| first[id.index()] == *id)
+}
+
+/// Whether an operator has weights of its own, so that no other does the same.
+fn has_parameters(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Conv(_) | Op::Linear { .. } | Op::BatchNorm { .. } | Op::LayerNorm { .. }
+    )
 }
 
 /// The nodes on the heaviest path to the output.
