@@ -6,14 +6,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bespoke_device::Machine;
+use bespoke_device::{Machine, TargetFingerprint, TargetSpec};
 use bespoke_measure::Environment;
+use bespoke_runtime::{RuntimeError, runtime};
 
 use crate::cores;
 
 /// The machine that this program runs on.
 pub fn machine() -> Machine {
     Host::here().machine()
+}
+
+/// What a target is on this machine, down to the version of the runtime.
+///
+/// # Errors
+/// When this program has no runtime of that name.
+pub fn fingerprint(target: &TargetSpec) -> Result<TargetFingerprint, RuntimeError> {
+    let version = runtime(&target.runtime)?.version();
+    Ok(TargetFingerprint::of(
+        &machine().fingerprint(),
+        target,
+        &version,
+    ))
 }
 
 /// Where the system's files are: `/`, or in tests a folder.
@@ -148,6 +162,16 @@ mod tests {
         for name in ["cpu.governor", "cpu.max_frequency_mhz", "kernel.release"] {
             assert_eq!(facts.get(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_target_is_known_where_its_runtime_is() {
+        let target = |text: &str| text.parse::<TargetSpec>().unwrap();
+        let of = |text: &str| fingerprint(&target(text)).map_err(|error| error.to_string());
+        assert_ne!(of("tract/b1/t1/f32"), of("tract/b1/t2/f32"));
+        assert!(of("tract/b1/t1/f32").is_ok());
+        let error = of("abacus/b1/t1/f32").unwrap_err();
+        assert!(error.contains("`abacus`"), "{error}");
     }
 
     #[test]

@@ -20,4 +20,4 @@ pub mod worker;
 pub use agent::{Agent, AgentConfig};
 pub use child::{Limits, measure_local};
 pub use error::AgentError;
-pub use host::machine;
+pub use host::{fingerprint, machine};

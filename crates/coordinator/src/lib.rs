@@ -32,5 +32,6 @@ pub use data_sets::DataSets;
 pub use error::CoordinatorError;
 pub use evaluation::{Evaluators, Lesson};
 pub use fleet::{FleetError, JobError};
-pub use proposer::ProposeError;
+pub use predictors::{BuiltPredictor, Pool};
+pub use proposer::{Candidate, ProposeError, replay};
 pub use server::Coordinator;

@@ -7,9 +7,12 @@
 use std::{collections::HashSet, num::NonZeroU32};
 
 use bespoke_graph::{Cost, Graph, GraphHash};
-use bespoke_search::{Finished, Strategy};
+use bespoke_measure::{Latency, PriceSource};
+use bespoke_search::{Finished, Problem, Strategy, StrategyConfigError};
 use bespoke_space::{Architecture, ArchitectureError, Space, SpaceError};
-use bespoke_study::{Trial, TrialId, TrialState};
+use bespoke_study::{Study, Trial, TrialId, TrialState};
+
+use crate::CoordinatorError;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +20,15 @@ mod tests;
 /// How many suggestions in a row may be networks that are in the study already under another architecture. A space
 /// with more architectures than that for each of its networks counts as exhausted too early rather than never.
 const MOST_REPETITIONS: u32 = 10_000;
+
+/// Derives every proposal of a study again, from its record and the results in its journal alone.
+///
+/// # Errors
+/// [`ProposeError::OtherVersion`] with the first trial that is not what would be proposed now; when the study's files or
+/// its journal cannot be read.
+pub fn replay(study: &Study, journal: &[Trial]) -> Result<(), CoordinatorError> {
+    Ok(Proposer::of_study(study)?.replay(journal)?)
+}
 
 /// Proposes the trials of one study.
 pub struct Proposer {
@@ -73,6 +85,9 @@ pub enum ProposeError {
     /// The space holds an architecture that is no network.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// The strategy cannot search within the study's bounds.
+    #[error(transparent)]
+    Strategy(#[from] StrategyConfigError),
     /// A trial's results are no numbers to compare.
     #[error("trial {trial}: {reason}")]
     Score {
@@ -86,6 +101,22 @@ pub enum ProposeError {
 // === impl Proposer ===
 
 impl Proposer {
+    /// The proposer that a study's files ask for, before its first trial.
+    ///
+    /// # Errors
+    /// When the files have faults.
+    pub fn of_study(study: &Study) -> Result<Self, CoordinatorError> {
+        let spec = study.spec()?;
+        let file = &study.submission.space;
+        let space = Space::parse(&file.file, &file.text)?;
+        let latencies = spec.targets.iter();
+        let latencies = latencies.map(|bound| bound.max_latency.map(Latency::ms));
+        let problem = Problem::new(std::iter::once(None).chain(latencies).collect());
+        let strategy = spec.strategy.build(spec.seed, problem);
+        let strategy = strategy.map_err(ProposeError::from)?;
+        Ok(Self::new(space, strategy, spec.budget.in_flight))
+    }
+
     /// A proposer for a study without trials.
     pub fn new(space: Space, strategy: Box<dyn Strategy>, in_flight: NonZeroU32) -> Self {
         let in_flight = usize::try_from(in_flight.get()).unwrap_or(usize::MAX);
@@ -165,26 +196,23 @@ pub fn known(index: usize, in_flight: usize) -> usize {
 }
 
 /// What the strategy is told of a finished trial: the error in per cent and the latency on each target are minimised.
-/// A trial that was stopped counts with the best accuracy that it reached.
+/// A trial that was stopped counts with the best accuracy that it reached; of an infeasible one what was measured is
+/// known.
 fn finished(space: &Space, trial: &Trial) -> Result<Finished, ProposeError> {
     let architecture = space.parse_architecture(trial.architecture())?;
-    let objectives = |percent: f64| {
-        let latencies = trial
-            .latencies()
-            .iter()
-            .map(|estimate| estimate.median_ms.ms());
-        Some(std::iter::once(100.0 - percent).chain(latencies).collect())
-    };
-    let (objectives, violation) = match trial.state() {
-        TrialState::Complete { accuracy, .. } => (objectives(accuracy.percent), 0.0),
-        TrialState::Stopped { curve, .. } => {
-            (objectives(curve.iter().copied().fold(0.0, f64::max)), 0.0)
-        }
+    let (percent, violation) = match trial.state() {
+        TrialState::Complete { accuracy, .. } => (Some(accuracy.percent), 0.0),
+        TrialState::Stopped { curve, .. } => (Some(curve.iter().copied().fold(0.0, f64::max)), 0.0),
         TrialState::Infeasible { violation, .. } => (None, *violation),
         TrialState::Proposed | TrialState::Measured { .. } | TrialState::Failed { .. } => {
             return Ok(Finished::failed(architecture));
         }
     };
+    let is_measured = trial.price_source() == Some(PriceSource::Measured);
+    let estimates = trial.latencies().iter().filter(|_| is_measured);
+    let latencies = estimates.map(|estimate| Some(estimate.median_ms.ms()));
+    let error = percent.map(|percent| 100.0 - percent);
+    let objectives = std::iter::once(error).chain(latencies).collect();
     let score = |error: bespoke_search::pareto::ScoreError| ProposeError::Score {
         trial: trial.id(),
         reason: error.to_string(),

@@ -7,7 +7,6 @@ mod steps;
 use std::sync::Arc;
 
 use bespoke_accuracy::Evaluated;
-use bespoke_space::Space;
 use bespoke_study::{
     Accuracy, Activity, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, Trial,
     TrialId, TrialState,
@@ -162,13 +161,11 @@ impl<'a> Runner<'a> {
             ..
         } = plan;
         let spec = study.spec()?;
-        let space = Space::parse(&study.submission.space.file, &study.submission.space.text)?;
         let lesson = match lesson {
             Some(lesson) => lesson,
             None => open_lesson(&resources.evaluators, &study.submission, &spec).await?,
         };
-        let strategy = spec.strategy.build(spec.seed);
-        let mut proposer = Proposer::new(space, strategy, spec.budget.in_flight);
+        let mut proposer = Proposer::of_study(study)?;
         proposer.replay(&trials)?;
         files.keep_only(&Front::of(&trials))?;
         let (halt, steps) = (watch::Sender::new(false), JoinSet::new());

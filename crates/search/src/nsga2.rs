@@ -8,9 +8,8 @@
 //! - trials run at the same time: a generation is complete when P trials have been reported, whichever
 //!   population proposed them, and proposals use the newest complete population. Until the first is complete
 //!   they are random;
-//! - crossover is uniform over the decisions and makes one child; mutation redraws a decision with
-//!   probability one over their number and always changes something; a child is never an architecture that
-//!   was tried before;
+//! - crossover is uniform over the decisions and makes one child; mutation gives each decision another option with
+//!   probability one over their number; a child is never an architecture that was tried before;
 //! - a trial that failed is no offspring, so that a population may be smaller than P.
 
 use bespoke_space::{Architecture, Space};
@@ -18,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Finished, Nsga2Settings, Strategy,
+    Finished, Nsga2Settings, Problem, Strategy,
     pareto::{Score, constrained_non_dominated_sort, crowding_distance},
     proposals::Proposals,
 };
@@ -45,15 +44,17 @@ struct Individual {
     crowding: f64,
 }
 
+// === impl Nsga2 ===
+
 impl Nsga2 {
     /// Starts a search with settings that were checked.
-    pub fn new(settings: Nsga2Settings, seed: u64) -> Self {
+    pub fn new(settings: Nsga2Settings, seed: u64, problem: Problem) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
         let (population, offspring) = (Vec::new(), Vec::new());
         Self {
             settings,
             rng,
-            proposals: Proposals::default(),
+            proposals: Proposals::new(problem),
             population,
             offspring,
             reported: 0,
@@ -75,13 +76,13 @@ impl Strategy for Nsga2 {
             ..
         } = self;
         if population.is_empty() {
-            return proposals.unseen(space, || space.sample(rng));
+            return proposals.random(space, rng);
         }
         proposals.unseen(space, || child(space, population, settings, rng))
     }
 
     fn update(&mut self, finished: &Finished) {
-        self.proposals.note(finished.architecture());
+        self.proposals.note(finished);
         if let Some(score) = finished.score() {
             self.offspring
                 .push((finished.architecture().clone(), score.clone()));
@@ -151,9 +152,12 @@ fn child(
     } else {
         first.architecture.clone()
     };
-    let mutation = settings
-        .mutation
-        .unwrap_or_else(|| 1.0 / space.decisions().len().max(1) as f64);
+    let decisions = space.decisions().len().max(1) as f64;
+    let mutation = settings.mutation.unwrap_or(1.0 / decisions);
+    // A mutation of the space always changes something, where one of the paper often does not.
+    if rng.random_bool((1.0 - mutation).powf(decisions)) {
+        return crossed;
+    }
     space.mutate(&crossed, rng, mutation)
 }
 
@@ -211,10 +215,10 @@ mod tests {
             population: 4,
             ..Nsga2Settings::default()
         };
-        let mut strategy = Nsga2::new(settings, 1);
+        let mut strategy = Nsga2::new(settings, 1, Problem::default());
         let report = |strategy: &mut Nsga2, objective: f64| {
             let proposal = strategy.suggest(&space).expect("the space is large");
-            let finished = Finished::new(proposal.clone(), Some(vec![objective]), 0.0);
+            let finished = Finished::new(proposal.clone(), vec![Some(objective)], 0.0);
             strategy.update(&finished.expect("a finite objective"));
             proposal
         };

@@ -1,16 +1,18 @@
-//! Comparing vectors of minimised objectives: dominance, fronts, crowding and hypervolume.
+//! Comparing vectors of minimised objectives: dominance, fronts, crowding, hypervolume and statistical ties.
 //!
 //! Every function takes points of one length without a NaN; [`Score`] guarantees the latter for all that a
 //! strategy sees.
 
 mod crowding;
 mod hypervolume;
+mod interval;
 mod score;
 mod sort;
 mod staircase;
 
 pub use crowding::crowding_distance;
 pub use hypervolume::hypervolume;
+pub use interval::{Interval, surely_dominates, ties};
 pub use score::{Score, ScoreError, constrained_dominates, constrained_non_dominated_sort};
 pub use sort::{non_dominated_sort, pareto_front};
 

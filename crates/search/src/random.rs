@@ -1,13 +1,14 @@
 //! Random search: uniform over the distinct architectures of the space.
 //!
 //! Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search" (2019): the baseline
-//! that any other strategy has to beat. Unlike the paper, no architecture is drawn twice.
+//! that any other strategy has to beat. Unlike the paper, no architecture is drawn twice, and none that a forecast says
+//! breaks a bound.
 
 use bespoke_space::{Architecture, Space};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Finished, Strategy, proposals::Proposals};
+use crate::{Finished, Problem, Strategy, proposals::Proposals};
 
 /// Random search without replacement.
 #[derive(Debug)]
@@ -16,12 +17,14 @@ pub struct Random {
     proposals: Proposals,
 }
 
+// === impl Random ===
+
 impl Random {
     /// Starts a search.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, problem: Problem) -> Self {
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
-            proposals: Proposals::default(),
+            proposals: Proposals::new(problem),
         }
     }
 }
@@ -33,10 +36,10 @@ impl Strategy for Random {
 
     fn suggest(&mut self, space: &Space) -> Option<Architecture> {
         let Self { rng, proposals } = self;
-        proposals.unseen(space, || space.sample(rng))
+        proposals.random(space, rng)
     }
 
     fn update(&mut self, finished: &Finished) {
-        self.proposals.note(finished.architecture());
+        self.proposals.note(finished);
     }
 }

@@ -24,7 +24,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Finished, RegularizedEvolutionSettings, Strategy, pareto::Score, proposals::Proposals,
+    Finished, Problem, RegularizedEvolutionSettings, Strategy, pareto::Score, proposals::Proposals,
 };
 
 /// Weight of the sum that the Chebyshev scalarisation is augmented by.
@@ -48,14 +48,16 @@ struct Scalarisation {
     range: Vec<f64>,
 }
 
+// === impl RegularizedEvolution ===
+
 impl RegularizedEvolution {
     /// Starts a search with settings that were checked.
-    pub fn new(settings: RegularizedEvolutionSettings, seed: u64) -> Self {
+    pub fn new(settings: RegularizedEvolutionSettings, seed: u64, problem: Problem) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
             settings,
             rng,
-            proposals: Proposals::default(),
+            proposals: Proposals::new(problem),
             proposed: 0,
             population: VecDeque::new(),
         }
@@ -77,13 +79,13 @@ impl Strategy for RegularizedEvolution {
         } = self;
         *proposed += 1;
         if *proposed <= settings.population || population.is_empty() {
-            return proposals.unseen(space, || space.sample(rng));
+            return proposals.random(space, rng);
         }
         proposals.unseen(space, || child(space, population, settings.sample, rng))
     }
 
     fn update(&mut self, finished: &Finished) {
-        self.proposals.note(finished.architecture());
+        self.proposals.note(finished);
         if let Some(score) = finished.score() {
             self.population
                 .push_back((finished.architecture().clone(), score.clone()));
@@ -125,6 +127,8 @@ fn compare(a: &Score, b: &Score, scalarisation: &Scalarisation) -> Ordering {
     }
     by_violation
 }
+
+// === impl Scalarisation ===
 
 impl Scalarisation {
     /// Draws weights for the objectives of the feasible among the living. Without any there is nothing to
@@ -229,10 +233,10 @@ mod tests {
             population: 2,
             sample: 1,
         };
-        let mut strategy = RegularizedEvolution::new(settings, 1);
+        let mut strategy = RegularizedEvolution::new(settings, 1, Problem::default());
         for objective in [0.0, 1.0, 2.0] {
             let proposal = strategy.suggest(&space).expect("the space is large");
-            let finished = Finished::new(proposal, Some(vec![objective]), 0.0);
+            let finished = Finished::new(proposal, vec![Some(objective)], 0.0);
             strategy.update(&finished.expect("a finite objective"));
         }
         let alive: Vec<f64> = strategy

@@ -6,14 +6,15 @@ use crate::pareto::{Score, ScoreError};
 
 /// Proposes architectures and learns from finished trials.
 ///
-/// The state of a strategy depends only on its seed and on the sequence of calls: the same calls give the
+/// The state of a strategy depends only on its seed, its problem and the sequence of calls: the same calls give the
 /// same proposals. Any number of proposals may be pending, and they may be reported in any order, or never.
 pub trait Strategy: Send {
     /// The name by which a study asks for this strategy.
     fn name(&self) -> &'static str;
 
     /// The next architecture to try, of a space that is the same at every call. It was neither proposed nor
-    /// reported before; `None` when every architecture of the space was.
+    /// reported before; `None` when every architecture of the space was. Where a forecast says that it breaks a
+    /// bound, none that meets them was found in a bounded number of steps.
     fn suggest(&mut self, space: &Space) -> Option<Architecture>;
 
     /// Learns how a trial ended. Each trial is reported once; it need not have been proposed by this
@@ -25,28 +26,28 @@ pub trait Strategy: Send {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
     architecture: Architecture,
+    objectives: Vec<Option<f64>>,
     score: Option<Score>,
 }
 
+// === impl Finished ===
+
 impl Finished {
-    /// A trial with its minimised objectives, `None` when it failed or was stopped before they were known,
-    /// and the sum of the relative excess over the bounds, 0 when none is known to be exceeded.
+    /// A trial with each of its minimised objectives where it is known (one that was measured and not trained knows
+    /// its latencies), and the sum of the relative excess over the bounds, 0 when none is known to be exceeded.
     ///
     /// # Errors
-    /// When an objective or the violation is not a finite number, or the violation is negative, or the
-    /// objectives are empty.
+    /// When an objective or the violation is not a finite number, or the violation is negative, or there is
+    /// no objective and no violation.
     pub fn new(
         architecture: Architecture,
-        objectives: Option<Vec<f64>>,
+        objectives: Vec<Option<f64>>,
         violation: f64,
     ) -> Result<Self, ScoreError> {
-        let score = match objectives {
-            Some(objectives) => Some(Score::new(objectives, violation)?),
-            None if violation == 0.0 => None,
-            None => Some(Score::infeasible(violation)?),
-        };
+        let score = Score::of_known(&objectives, violation)?;
         Ok(Self {
             architecture,
+            objectives,
             score,
         })
     }
@@ -55,6 +56,7 @@ impl Finished {
     pub fn failed(architecture: Architecture) -> Self {
         Self {
             architecture,
+            objectives: Vec::new(),
             score: None,
         }
     }
@@ -64,7 +66,12 @@ impl Finished {
         &self.architecture
     }
 
-    /// What became known of it.
+    /// Each objective where it is known; none when the trial failed.
+    pub fn objectives(&self) -> &[Option<f64>] {
+        &self.objectives
+    }
+
+    /// How it compares with others: where all objectives are known, or a bound is known to be exceeded.
     pub fn score(&self) -> Option<&Score> {
         self.score.as_ref()
     }

@@ -1,6 +1,30 @@
-//! Small search spaces for tests.
+//! Small search spaces, and a forecast of their architectures, for tests.
 
-use bespoke_space::Space;
+use bespoke_space::{Architecture, Space};
+
+use crate::{Expected, Forecast, Problem};
+
+/// Expects the sum of the choices as objective 1, with this deviation.
+pub(crate) struct SumOfChoices(pub(crate) f64);
+
+/// The sum of an architecture's choices.
+pub(crate) fn sum(architecture: &Architecture) -> f64 {
+    architecture.choices().iter().copied().map(f64::from).sum()
+}
+
+/// A problem with a bound on objective 1.
+pub(crate) fn within(bound: f64, forecast: impl Forecast + 'static) -> Problem {
+    Problem {
+        bounds: vec![None, Some(bound)],
+        forecast: Some(Box::new(forecast)),
+        ..Problem::default()
+    }
+}
+
+/// A single architecture.
+pub(crate) fn one() -> Space {
+    space("kernel = 3\nchannels = 4")
+}
 
 /// Two decisions of two options.
 pub(crate) fn four() -> Space {
@@ -33,4 +57,15 @@ fn space(stage: &str) -> Space {
         block = 'classifier'"
     );
     Space::parse("test.toml", &text).expect("the space is well formed")
+}
+
+impl Forecast for SumOfChoices {
+    fn expect(&mut self, architectures: &[Architecture]) -> Vec<Vec<Option<Expected>>> {
+        let expected = |architecture| Expected {
+            value: sum(architecture),
+            deviation: self.0,
+        };
+        let known = architectures.iter().map(expected);
+        known.map(|expected| vec![None, Some(expected)]).collect()
+    }
 }

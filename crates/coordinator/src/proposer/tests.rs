@@ -1,5 +1,5 @@
 use bespoke_measure::{Estimate, Latency};
-use bespoke_search::{Nsga2Settings, RegularizedEvolutionSettings, StrategyConfig};
+use bespoke_search::{Nsga2Settings, Problem, RegularizedEvolutionSettings, StrategyConfig};
 use bespoke_study::Accuracy;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -37,7 +37,9 @@ fn strategies() -> [StrategyConfig; 3] {
 
 fn proposer(config: &StrategyConfig, stage: &str, in_flight: u32) -> Proposer {
     let in_flight = NonZeroU32::new(in_flight).expect("not zero");
-    Proposer::new(space(stage), config.build(7), in_flight)
+    let strategy = config.build(7, Problem::default());
+    let strategy = strategy.expect("the settings are possible");
+    Proposer::new(space(stage), strategy, in_flight)
 }
 
 /// How a trial ends: decided by its network alone.

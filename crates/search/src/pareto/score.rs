@@ -42,12 +42,7 @@ impl Score {
         if objectives.is_empty() {
             return Err(ScoreError::NoObjectives);
         }
-        if let Some(index) = objectives.iter().position(|value| !value.is_finite()) {
-            return Err(ScoreError::ObjectiveNotFinite {
-                index,
-                value: objectives[index],
-            });
-        }
+        check_finite(objectives.iter().copied().map(Some))?;
         check_violation(violation)?;
         Ok(Self {
             objectives,
@@ -68,6 +63,26 @@ impl Score {
             objectives: Vec::new(),
             violation,
         })
+    }
+
+    /// A candidate of which some objectives are known: what can be compared are all of them together, or else the
+    /// violation alone. `None` when that is 0 and an objective is unknown.
+    ///
+    /// # Errors
+    /// When a known objective is not finite, when the violation is not a finite number from 0, or when there is no
+    /// objective and the violation is 0.
+    pub fn of_known(
+        objectives: &[Option<f64>],
+        violation: f64,
+    ) -> Result<Option<Self>, ScoreError> {
+        check_violation(violation)?;
+        check_finite(objectives.iter().copied())?;
+        let all: Option<Vec<f64>> = objectives.iter().copied().collect();
+        match all {
+            Some(all) if !all.is_empty() => Self::new(all, violation).map(Some),
+            None if violation == 0.0 => Ok(None),
+            _ => Self::infeasible(violation).map(Some),
+        }
     }
 
     /// The minimised objectives; empty when they are unknown.
@@ -120,6 +135,16 @@ pub fn constrained_non_dominated_sort(scores: &[Score]) -> Vec<Vec<usize>> {
     fronts
 }
 
+/// Refuses the first that is known and no finite number.
+fn check_finite(objectives: impl Iterator<Item = Option<f64>>) -> Result<(), ScoreError> {
+    for (index, objective) in objectives.enumerate() {
+        if let Some(value) = objective.filter(|value| !value.is_finite()) {
+            return Err(ScoreError::ObjectiveNotFinite { index, value });
+        }
+    }
+    Ok(())
+}
+
 fn check_violation(violation: f64) -> Result<(), ScoreError> {
     if violation.is_finite() && violation >= 0.0 {
         Ok(())
@@ -151,6 +176,28 @@ mod tests {
         );
         assert!(Score::new(vec![1.0], f64::NAN).is_err());
         assert_eq!(Score::infeasible(0.0), Err(ScoreError::NoObjectives));
+    }
+
+    #[test]
+    fn what_is_partly_known_compares_by_its_violation_or_not_at_all() {
+        let known = |objectives: &[Option<f64>], violation| Score::of_known(objectives, violation);
+        assert_eq!(
+            known(&[Some(1.0), Some(2.0)], 0.5),
+            Ok(Some(score(&[1.0, 2.0], 0.5)))
+        );
+        assert_eq!(
+            known(&[None, Some(2.0)], 0.5),
+            Score::infeasible(0.5).map(Some)
+        );
+        assert_eq!(known(&[], 0.5), Score::infeasible(0.5).map(Some));
+        assert_eq!(known(&[None, Some(2.0)], 0.0), Ok(None));
+        assert_eq!(known(&[], 0.0), Err(ScoreError::NoObjectives));
+        let infinite = known(&[None, Some(f64::INFINITY)], 0.5).expect_err("infinite");
+        assert_eq!(
+            infinite.to_string(),
+            "objective 1 is inf, which is not a finite number"
+        );
+        assert_eq!(known(&[None], -1.0), Err(ScoreError::Violation(-1.0)));
     }
 
     #[test]

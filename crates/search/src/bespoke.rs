@@ -1,0 +1,184 @@
+//! Our own strategy: surrogate-assisted search for several objectives.
+//!
+//! Gaussian processes on decisions and on features of the live graph expect each objective that no forecast knows
+//! beforehand; what is forecast (latencies, by a table or a predictor) is not learned again. The next proposal is the
+//! candidate with the greatest expected gain of hypervolume within the bounds; where there are bounds, every other
+//! proposal is that with the greatest expected improvement of the error alone, because a bound says which end of the
+//! front is wanted. Candidates are changes of the best architectures so far, random ones, and neighbours of the most
+//! promising of both. Pending trials count as if they had ended as expected (the kriging believer of Ginsbourger, Le
+//! Riche and Carraro 2010), so that proposals made at once differ.
+//!
+//! The objectives are learned by rank, on a normal scale, so that a few networks that do not learn at all spoil nothing.
+//! Of long histories the best trials and an even choice of the others are learned from, so that a proposal takes about
+//! as long after 10,000 trials as after 400.
+
+mod candidates;
+mod encoder;
+mod gain;
+mod gaussian;
+mod model;
+mod warp;
+
+use bespoke_space::{Architecture, Space};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{BespokeSettings, Finished, Problem, Strategy, pareto::Score, proposals::Proposals};
+
+use self::{
+    encoder::Encoder,
+    gaussian::{Kernel, Point},
+    model::{Model, Seeks},
+};
+
+/// Surrogate-assisted search.
+#[derive(Debug)]
+pub struct Bespoke {
+    settings: BespokeSettings,
+    rng: ChaCha8Rng,
+    proposals: Proposals,
+    encoder: Option<Encoder>,
+    trials: Vec<Trial>,
+    /// Proposed and not yet reported.
+    pending: Vec<Architecture>,
+    proposed: usize,
+    /// By objective; learned again when so many trials are known.
+    kernels: Vec<Kernel>,
+    learn_at: usize,
+    /// What the trials so far say; none when another was reported since.
+    model: Option<Model>,
+}
+
+/// A trial that ended with something known.
+#[derive(Debug)]
+struct Trial {
+    architecture: Architecture,
+    /// Read when it is first needed.
+    point: Option<Point>,
+    objectives: Vec<Option<f64>>,
+    /// None where neither all objectives nor any violation is known.
+    score: Option<Score>,
+}
+
+// === impl Bespoke ===
+
+impl Bespoke {
+    /// Starts a search with settings that were checked.
+    pub fn new(settings: BespokeSettings, seed: u64, problem: Problem) -> Self {
+        Self {
+            settings,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            proposals: Proposals::new(problem),
+            encoder: None,
+            trials: Vec::new(),
+            pending: Vec::new(),
+            proposed: 0,
+            kernels: Vec::new(),
+            learn_at: 0,
+            model: None,
+        }
+    }
+
+    /// The candidate that promises most, or none while too little is known to promise anything.
+    fn promising(&mut self, space: &Space) -> Option<Architecture> {
+        if self.model.is_none() {
+            self.model = self.learn(space);
+        }
+        let seeks = self.seeks();
+        let model = self.model.as_mut()?;
+        model.seeks = seeks;
+        self.proposals.admit(model.best()?)
+    }
+
+    fn learn(&mut self, space: &Space) -> Option<Model> {
+        let (known, seeks) = (self.known(space), self.seeks());
+        if self.proposed < self.settings.initial && !known.iter().all(|is_known| *is_known) {
+            return None;
+        }
+        let rng = &mut self.rng;
+        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(space, rng));
+        for trial in self.trials.iter_mut().filter(|trial| trial.point.is_none()) {
+            trial.point = Some(encoder.point(&trial.architecture));
+        }
+        let mut model = Model::new(&self.trials, &known, self.proposals.bounds())?;
+        if self.trials.len() >= self.learn_at {
+            self.kernels = model.learned_kernels(&self.kernels);
+            self.learn_at = self.trials.len() + self.trials.len() / 5 + 1;
+        }
+        model.observe(&self.kernels);
+        model.seeks = seeks;
+        for architecture in &self.pending {
+            let point = encoder.point(architecture);
+            model.believe(point, architecture, &mut self.proposals);
+        }
+        model.gather(space, encoder, &mut self.proposals, &mut self.rng);
+        Some(model)
+    }
+
+    /// What the next proposal is to improve.
+    fn seeks(&self) -> Seeks {
+        let is_bounded = self.proposals.bounds().iter().any(Option::is_some);
+        match self.proposed % 4 {
+            1 | 3 if is_bounded => Seeks::Error,
+            0 | 1 => Seeks::Volume,
+            _ => Seeks::VolumeOfScores,
+        }
+    }
+
+    /// For each objective whether the forecast knows it.
+    fn known(&mut self, space: &Space) -> Vec<bool> {
+        let some = space.sample(&mut self.rng);
+        let forecast = self.proposals.expect(&[some]).remove(0);
+        let observed = self.trials.iter().map(|trial| trial.objectives.len());
+        let count = observed.fold(
+            forecast.len().max(self.proposals.bounds().len()),
+            usize::max,
+        );
+        let is_known = |index: usize| forecast.get(index).is_some_and(Option::is_some);
+        (0..count).map(is_known).collect()
+    }
+}
+
+impl Strategy for Bespoke {
+    fn name(&self) -> &'static str {
+        "bespoke"
+    }
+
+    fn suggest(&mut self, space: &Space) -> Option<Architecture> {
+        let chosen = match self.promising(space) {
+            Some(chosen) => chosen,
+            None => self.proposals.random(space, &mut self.rng)?,
+        };
+        self.proposed += 1;
+        if let (Some(model), Some(encoder)) = (&mut self.model, &mut self.encoder) {
+            model.believe(encoder.point(&chosen), &chosen, &mut self.proposals);
+        }
+        self.pending.push(chosen.clone());
+        Some(chosen)
+    }
+
+    fn update(&mut self, finished: &Finished) {
+        self.proposals.note(finished);
+        self.pending
+            .retain(|pending| pending != finished.architecture());
+        self.model = None;
+        if finished.objectives().iter().any(Option::is_some) {
+            self.trials.push(Trial {
+                architecture: finished.architecture().clone(),
+                point: None,
+                objectives: finished.objectives().to_vec(),
+                score: finished.score().cloned(),
+            });
+        }
+    }
+}
+
+// === impl Trial ===
+
+impl Trial {
+    /// Its objectives where all are known and no bound is broken.
+    fn feasible(&self) -> Option<Vec<f64>> {
+        let is_feasible = self.score.as_ref().is_some_and(Score::is_feasible);
+        is_feasible.then(|| self.objectives.iter().copied().collect())?
+    }
+}

@@ -1,0 +1,168 @@
+//! What a candidate promises: how much better the front is expected to become.
+
+use super::warp::Warp;
+use crate::{
+    normal,
+    pareto::{dominates, hypervolume},
+};
+
+/// Values of a normal distribution that stand for all, with their weights.
+const NODES: usize = 16;
+const FARTHEST: f64 = 3.5;
+/// Of the range of an objective: how far the reference lies behind the worst observed value.
+const MARGIN: f64 = 0.1;
+/// Multiples of this, less their whole part, are spread evenly (the golden ratio).
+const SPREAD: f64 = 0.618_033_988_749_895;
+
+/// An objective as it is expected to be: normally distributed, or its score is where there is a warp.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normal<'a> {
+    pub mean: f64,
+    pub deviation: f64,
+    pub warp: Option<&'a Warp>,
+}
+
+/// The front so far, and what lies beyond interest.
+#[derive(Debug)]
+pub(crate) struct Gain {
+    front: Vec<Vec<f64>>,
+    bounds: Vec<Option<f64>>,
+    reference: Vec<f64>,
+    /// By node, its weight and the deviations of the uncertain objectives in order.
+    nodes: Vec<(f64, Vec<f64>)>,
+}
+
+// === impl Gain ===
+
+impl Gain {
+    /// The gain over a front of feasible points. The reference is the bound, or where there is none a little behind
+    /// the worst value that was observed.
+    pub fn new(
+        front: Vec<Vec<f64>>,
+        observed: &[impl AsRef<[Option<f64>]>],
+        bounds: Vec<Option<f64>>,
+    ) -> Self {
+        let reference = |(index, bound): (usize, &Option<f64>)| {
+            let values = || {
+                observed
+                    .iter()
+                    .filter_map(|values| values.as_ref().get(index).copied()?)
+            };
+            let (least, most) = (
+                values().fold(f64::INFINITY, f64::min),
+                values().fold(f64::NEG_INFINITY, f64::max),
+            );
+            let behind = most + MARGIN * (most - least) + f64::MIN_POSITIVE;
+            bound.unwrap_or(if behind.is_finite() {
+                behind
+            } else {
+                f64::MAX.sqrt()
+            })
+        };
+        Self {
+            front,
+            reference: bounds.iter().enumerate().map(reference).collect(),
+            nodes: nodes(bounds.len()),
+            bounds,
+        }
+    }
+
+    /// Counts a point among the front, if it belongs there.
+    pub fn add(&mut self, point: Vec<f64>) {
+        if self.is_inside(&point) && !self.front.iter().any(|other| dominates(other, &point)) {
+            self.front.retain(|other| !dominates(&point, other));
+            self.front.push(point);
+        }
+    }
+
+    /// The expected gain of hypervolume.
+    pub fn of_volume(&self, expected: &[Normal<'_>]) -> f64 {
+        self.expectation(expected, |point| self.volume(point))
+    }
+
+    /// The expected improvement of the first objective.
+    pub fn of_error(&self, expected: &[Normal<'_>]) -> f64 {
+        let best = self.front.iter().map(|point| point[0]);
+        let best = best.fold(self.reference[0], f64::min);
+        self.expectation(expected, |point| (best - point[0]).max(0.0))
+    }
+
+    fn expectation(&self, expected: &[Normal<'_>], gain: impl Fn(&[f64]) -> f64) -> f64 {
+        let mut point: Vec<f64> = expected.iter().map(|normal| normal.at(0.0)).collect();
+        let uncertain: Vec<usize> = (0..expected.len())
+            .filter(|index| expected[*index].deviation > 0.0)
+            .collect();
+        if uncertain.is_empty() {
+            return if self.is_inside(&point) {
+                gain(&point)
+            } else {
+                0.0
+            };
+        }
+        let mut sum = 0.0;
+        for (weight, deviations) in &self.nodes {
+            for (index, deviation) in uncertain.iter().zip(deviations) {
+                point[*index] = expected[*index].at(*deviation);
+            }
+            if self.is_inside(&point) {
+                sum += weight * gain(&point);
+            }
+        }
+        sum
+    }
+
+    fn is_inside(&self, point: &[f64]) -> bool {
+        let within =
+            |(value, bound): (&f64, &Option<f64>)| bound.is_none_or(|bound| *value <= bound);
+        point.iter().zip(&self.bounds).all(within)
+    }
+
+    /// The volume that a point has to itself.
+    fn volume(&self, point: &[f64]) -> f64 {
+        if self
+            .front
+            .iter()
+            .any(|other| other == point || dominates(other, point))
+        {
+            return 0.0;
+        }
+        let sides = point.iter().zip(&self.reference);
+        let own: f64 = sides
+            .map(|(value, reference)| (reference - value).max(0.0))
+            .product();
+        let shared = self
+            .front
+            .iter()
+            .map(|other| -> Vec<f64> { other.iter().zip(point).map(|(a, b)| a.max(*b)).collect() });
+        own - hypervolume(&shared.collect::<Vec<_>>(), &self.reference)
+    }
+}
+
+// === impl Normal ===
+
+impl Normal<'_> {
+    /// The objective so many deviations from the mean.
+    fn at(&self, deviations: f64) -> f64 {
+        let score = self.mean + deviations * self.deviation;
+        self.warp.map_or(score, |warp| warp.value(score))
+    }
+}
+
+fn nodes(objectives: usize) -> Vec<(f64, Vec<f64>)> {
+    let step = 2.0 * FARTHEST / (NODES - 1) as f64;
+    let node = |index: usize| {
+        let first = index as f64 * step - FARTHEST;
+        let others = (1..objectives).map(|objective| {
+            let place = (index as f64 + 0.5) * SPREAD.powi(objective as i32);
+            normal::quantile(place.fract().clamp(0.01, 0.99))
+        });
+        (
+            (-0.5 * first * first).exp(),
+            std::iter::once(first).chain(others).collect(),
+        )
+    };
+    let mut nodes: Vec<(f64, Vec<f64>)> = (0..NODES).map(node).collect();
+    let total: f64 = nodes.iter().map(|(weight, _)| weight).sum();
+    nodes.iter_mut().for_each(|(weight, _)| *weight /= total);
+    nodes
+}

@@ -1,0 +1,375 @@
+//! What the trials so far say of the others.
+
+use bespoke_space::{Architecture, Space};
+use rand::Rng;
+
+use super::{
+    Trial,
+    candidates::{Parents, neighbours},
+    encoder::Encoder,
+    gain::{Gain, Normal},
+    gaussian::{Expectation, Kernel, Point, Process},
+    warp::Warp,
+};
+use crate::{
+    Expected,
+    pareto::{Score, constrained_non_dominated_sort, pareto_front},
+    proposals::Proposals,
+};
+
+/// Trials that are learned from at most: the best, and of the others an even choice.
+const BEST: usize = 288;
+const OTHERS: usize = 96;
+/// Candidates that are looked at before the neighbours of the most promising.
+const CANDIDATES: usize = 512;
+/// How often the neighbours of so many of the most promising candidates are looked at as well.
+const ROUNDS: usize = 2;
+const PROMISING: usize = 3;
+
+/// The trials, the processes that they teach, and candidates.
+#[derive(Debug)]
+pub(crate) struct Model {
+    objectives: Vec<Objective>,
+    /// Points that were observed, with the scores of their objectives where these are known.
+    observed: Vec<(Point, Vec<Option<f64>>)>,
+    /// Over the front in values, and in scores.
+    by_value: Gain,
+    by_score: Gain,
+    parents: Parents,
+    candidates: Vec<Candidate>,
+    /// Of the candidates, in their order.
+    points: Vec<Point>,
+    /// What the next choice is to improve.
+    pub seeks: Seeks,
+}
+
+/// What a proposal is to improve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seeks {
+    /// The hypervolume of the front.
+    Volume,
+    /// The same with learned objectives on the scale of their scores: what is rare counts for more.
+    VolumeOfScores,
+    /// The error, within the bounds.
+    Error,
+}
+
+#[derive(Debug)]
+struct Objective {
+    /// None where the forecast knows the objective, which then keeps its own scale.
+    learned: Option<Learned>,
+}
+
+#[derive(Debug)]
+struct Learned {
+    warp: Warp,
+    process: Process,
+    /// Of the candidates.
+    expectation: Expectation,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    architecture: Architecture,
+    /// By objective, what the forecast says.
+    forecast: Vec<Option<Expected>>,
+    is_taken: bool,
+}
+
+// === impl Model ===
+
+impl Model {
+    /// A model of so many objectives, those of `known` being forecast. None while an objective that has to be learned
+    /// was never observed.
+    pub fn new(trials: &[Trial], known: &[bool], bounds: &[Option<f64>]) -> Option<Self> {
+        let kept = kept(trials);
+        let mut objectives = Vec::with_capacity(known.len());
+        for (index, is_known) in known.iter().enumerate() {
+            let values = kept
+                .iter()
+                .filter_map(|trial| trial.objectives.get(index).copied()?);
+            let values: Vec<f64> = values.collect();
+            objectives.push(Objective::new(index, *is_known, values)?);
+        }
+        let complete = kept.iter();
+        let complete = complete.filter_map(|trial| Some((&trial.architecture, trial.feasible()?)));
+        let complete: Vec<(&Architecture, Vec<f64>)> = complete.collect();
+        let values: Vec<&[f64]> = complete
+            .iter()
+            .map(|(_, values)| values.as_slice())
+            .collect();
+        let front = pareto_front(&values);
+        let bounds = (0..known.len()).map(|index| bounds.get(index).copied().flatten());
+        let bounds: Vec<Option<f64>> = bounds.collect();
+        let front: Vec<(&Architecture, Vec<f64>)> = front
+            .into_iter()
+            .map(|index| complete[index].clone())
+            .collect();
+        let scored = |values: &[Option<f64>]| -> Vec<Option<f64>> {
+            let values = values.iter().zip(&objectives);
+            values
+                .map(|(value, objective)| Some(objective.score((*value)?)))
+                .collect()
+        };
+        let observed: Vec<&[Option<f64>]> = kept.iter().map(|t| t.objectives.as_slice()).collect();
+        let scores: Vec<Vec<Option<f64>>> = observed.iter().map(|values| scored(values)).collect();
+        let of_front = front.iter().map(|(_, values)| {
+            let values = values.iter().zip(&objectives);
+            values
+                .map(|(value, objective)| objective.score(*value))
+                .collect()
+        });
+        let by_score = Gain::new(of_front.collect(), &scores, scored(&bounds));
+        let by_value = Gain::new(
+            front.iter().map(|(_, values)| values.clone()).collect(),
+            &observed,
+            bounds,
+        );
+        let mut parents: Vec<Architecture> = front.iter().map(|(one, _)| (*one).clone()).collect();
+        parents.extend(
+            kept.iter()
+                .take(PROMISING)
+                .map(|trial| trial.architecture.clone()),
+        );
+        let point = |trial: &&Trial| trial.point.clone().expect("all trials were read");
+        Some(Self {
+            observed: kept.iter().map(point).zip(scores).collect(),
+            objectives,
+            by_value,
+            by_score,
+            parents: Parents(parents),
+            candidates: Vec::new(),
+            points: Vec::new(),
+            seeks: Seeks::Volume,
+        })
+    }
+
+    /// The kernels that make the observations most likely, beginning at those given.
+    pub fn learned_kernels(&self, begin: &[Kernel]) -> Vec<Kernel> {
+        let of_objective = |(index, objective): (usize, &Objective)| {
+            let kernel = begin.get(index).copied().unwrap_or_default();
+            if objective.learned.is_none() {
+                return kernel;
+            }
+            let (points, values) = self.observations(index);
+            kernel.learned(&points, &values)
+        };
+        self.objectives
+            .iter()
+            .enumerate()
+            .map(of_objective)
+            .collect()
+    }
+
+    fn observations(&self, objective: usize) -> (Vec<Point>, Vec<f64>) {
+        let known = self.observed.iter();
+        let known =
+            known.filter_map(|(point, values)| Some((point.clone(), (*values.get(objective)?)?)));
+        known.unzip()
+    }
+
+    /// Teaches the processes, which have these kernels, what was observed.
+    pub fn observe(&mut self, kernels: &[Kernel]) {
+        for (index, kernel) in kernels.iter().enumerate() {
+            let (points, values) = self.observations(index);
+            if let Some(learned) = &mut self.objectives[index].learned {
+                learned.process = Process::new(*kernel);
+                for (point, value) in points.into_iter().zip(values) {
+                    learned.process.observe(point, value);
+                }
+            }
+        }
+    }
+
+    /// Takes an architecture that was proposed as if it had ended as is expected.
+    pub fn believe(
+        &mut self,
+        point: Point,
+        architecture: &Architecture,
+        proposals: &mut Proposals,
+    ) {
+        let forecast = proposals
+            .expect(std::slice::from_ref(architecture))
+            .remove(0);
+        let mut values = Vec::with_capacity(self.objectives.len());
+        for (index, objective) in self.objectives.iter_mut().enumerate() {
+            values.push(match &mut objective.learned {
+                None => forecast
+                    .get(index)
+                    .copied()
+                    .flatten()
+                    .map(|expected| expected.value),
+                Some(learned) => {
+                    let expected = learned.process.expect(std::slice::from_ref(&point));
+                    learned.process.observe(point.clone(), expected.means[0]);
+                    learned.expectation.catch_up(&learned.process, &self.points);
+                    Some(learned.warp.value(expected.means[0]))
+                }
+            });
+        }
+        if let Some(values) = values.into_iter().collect::<Option<Vec<f64>>>() {
+            let scores = values.iter().zip(&self.objectives);
+            let scores = scores.map(|(value, objective)| objective.score(*value));
+            self.by_score.add(scores.collect());
+            self.by_value.add(values);
+        }
+        for candidate in &mut self.candidates {
+            candidate.is_taken |= candidate.architecture == *architecture;
+        }
+    }
+
+    /// Gathers candidates.
+    pub fn gather(
+        &mut self,
+        space: &Space,
+        encoder: &mut Encoder,
+        proposals: &mut Proposals,
+        rng: &mut impl Rng,
+    ) {
+        let drawn = (0..CANDIDATES).map(|index| {
+            if index % 4 == 0 {
+                proposals.drawn(space, rng)
+            } else {
+                self.parents.child(space, rng)
+            }
+        });
+        let drawn = drawn.collect();
+        self.add(drawn, encoder, proposals);
+        for _ in 0..ROUNDS {
+            let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
+                .map(|index| (index, self.promise(index)))
+                .collect();
+            order.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let best = order.iter().take(PROMISING);
+            let near = best.flat_map(|(index, _)| {
+                neighbours(space, &self.candidates[*index].architecture, rng)
+            });
+            let near = near.collect();
+            self.add(near, encoder, proposals);
+        }
+    }
+
+    fn add(
+        &mut self,
+        mut architectures: Vec<Architecture>,
+        encoder: &mut Encoder,
+        proposals: &mut Proposals,
+    ) {
+        architectures.sort_unstable_by(|a, b| a.choices().cmp(b.choices()));
+        architectures.dedup();
+        architectures.retain(|architecture| {
+            !proposals.is_seen(architecture)
+                && self
+                    .candidates
+                    .iter()
+                    .all(|candidate| candidate.architecture != *architecture)
+        });
+        let forecasts = proposals.expect(&architectures);
+        let new: Vec<Point> = architectures
+            .iter()
+            .map(|architecture| encoder.point(architecture))
+            .collect();
+        for learned in self
+            .objectives
+            .iter_mut()
+            .filter_map(|objective| objective.learned.as_mut())
+        {
+            learned.expectation.extend(learned.process.expect(&new));
+        }
+        self.points.extend(new);
+        let candidates = architectures.into_iter().zip(forecasts);
+        self.candidates
+            .extend(candidates.map(|(architecture, forecast)| Candidate {
+                architecture,
+                forecast,
+                is_taken: false,
+            }));
+    }
+
+    /// The most promising candidate that was not taken.
+    pub fn best(&self) -> Option<Architecture> {
+        let open = (0..self.candidates.len()).filter(|index| !self.candidates[*index].is_taken);
+        let promises = open.map(|index| (index, self.promise(index)));
+        let best = promises.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map(|(index, _)| self.candidates[index].architecture.clone())
+    }
+
+    fn promise(&self, candidate: usize) -> f64 {
+        let indices = 0..self.objectives.len();
+        let expected = indices.map(|index| self.expected(index, candidate));
+        let Some(expected) = expected.collect::<Option<Vec<Normal<'_>>>>() else {
+            return 0.0;
+        };
+        match self.seeks {
+            Seeks::Volume => self.by_value.of_volume(&expected),
+            Seeks::VolumeOfScores => self.by_score.of_volume(&expected),
+            Seeks::Error => self.by_value.of_error(&expected),
+        }
+    }
+
+    /// What is expected of an objective of a candidate, if anything is.
+    fn expected(&self, objective: usize, candidate: usize) -> Option<Normal<'_>> {
+        if let Some(learned) = &self.objectives[objective].learned {
+            let stays_scored = self.seeks == Seeks::VolumeOfScores;
+            return Some(Normal {
+                mean: learned.expectation.means[candidate],
+                deviation: learned.expectation.variances[candidate].sqrt(),
+                warp: (!stays_scored).then_some(&learned.warp),
+            });
+        }
+        let forecast = self.candidates[candidate].forecast.get(objective);
+        let forecast = forecast.copied().flatten()?;
+        Some(Normal {
+            mean: forecast.value,
+            deviation: forecast.deviation,
+            warp: None,
+        })
+    }
+}
+
+// === impl Objective ===
+
+impl Objective {
+    fn new(index: usize, is_known: bool, values: Vec<f64>) -> Option<Self> {
+        if is_known {
+            return Some(Self { learned: None });
+        }
+        if values.is_empty() {
+            return None;
+        }
+        let by_magnitude = (index > 0).then(|| Warp::by_magnitude(&values)).flatten();
+        Some(Self {
+            learned: Some(Learned {
+                warp: by_magnitude.unwrap_or_else(|| Warp::by_rank(values)),
+                process: Process::new(Kernel::default()),
+                expectation: Expectation::default(),
+            }),
+        })
+    }
+
+    /// The score of a value; the value itself where the objective is not learned.
+    fn score(&self, value: f64) -> f64 {
+        self.learned
+            .as_ref()
+            .map_or(value, |learned| learned.warp.score(value))
+    }
+}
+
+/// The trials that are learned from, the best first.
+fn kept(trials: &[Trial]) -> Vec<&Trial> {
+    let (scored, others): (Vec<&Trial>, Vec<&Trial>) =
+        trials.iter().partition(|trial| trial.score.is_some());
+    let scores: Vec<Score> = scored
+        .iter()
+        .filter_map(|trial| trial.score.clone())
+        .collect();
+    let ranked = constrained_non_dominated_sort(&scores).concat();
+    let mut kept: Vec<&Trial> = ranked.into_iter().map(|index| scored[index]).collect();
+    kept.extend(others);
+    if kept.len() > BEST + OTHERS {
+        let others = kept.split_off(BEST);
+        let step = others.len().div_ceil(OTHERS);
+        kept.extend(others.into_iter().step_by(step));
+    }
+    kept
+}
