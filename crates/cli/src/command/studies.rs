@@ -1,8 +1,10 @@
-//! `bespoke studies`: list, show, submit, watch, cancel and remove.
+//! `bespoke studies`: list, show, submit, watch, cancel, replay and remove.
 
 use std::{path::Path, process::ExitCode};
 
+use anyhow::bail;
 use bespoke_client::StudyClient;
+use bespoke_coordinator::{CoordinatorError, ProposeError};
 use bespoke_study::{Study, StudyName};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -16,7 +18,7 @@ use crate::{
     sources,
 };
 
-/// Runs `studies list|show|submit|watch|cancel|remove`.
+/// Runs `studies list|show|submit|watch|cancel|replay|remove`.
 pub fn run(arguments: &Studies, data_dir: &Path) -> anyhow::Result<ExitCode> {
     match arguments {
         Studies::List(source) => list(source, data_dir)?,
@@ -24,6 +26,7 @@ pub fn run(arguments: &Studies, data_dir: &Path) -> anyhow::Result<ExitCode> {
         Studies::Submit { study, coordinator } => submit(study, coordinator)?,
         Studies::Watch { name, coordinator } => watch(name, coordinator)?,
         Studies::Cancel { name, coordinator } => cancel(name, coordinator)?,
+        Studies::Replay { name, source } => replay(name, source, data_dir)?,
         Studies::Remove { name } => remove(name, data_dir)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -68,12 +71,7 @@ fn study_value(study: &Study) -> anyhow::Result<Value> {
 }
 
 fn show(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Result<()> {
-    let report = match &source.coordinator {
-        Some(url) => tokio_runtime()?.block_on(async {
-            local::remote_report(&StudyClient::connect(url).await?, name).await
-        })?,
-        None => local::stored_report(&*local::open_existing_store(data_dir)?, name)?,
-    };
+    let report = read(name, source, data_dir)?;
     if source.json {
         return print_json(&report::study_json(
             &report,
@@ -82,6 +80,16 @@ fn show(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Re
     }
     print(&format!("{name}: {}\n\n", report.study.state))?;
     print(&trials_table(&report))
+}
+
+/// A study with its trials, from wherever it is.
+fn read(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Result<Report> {
+    match &source.coordinator {
+        Some(url) => tokio_runtime()?.block_on(async {
+            local::remote_report(&StudyClient::connect(url).await?, name).await
+        }),
+        None => local::stored_report(&*local::open_existing_store(data_dir)?, name),
+    }
 }
 
 fn trials_table(report: &Report) -> String {
@@ -151,6 +159,44 @@ fn cancel(name: &StudyName, url: &str) -> anyhow::Result<()> {
     let study = tokio_runtime()?
         .block_on(async { anyhow::Ok(StudyClient::connect(url).await?.cancel(name).await?) })?;
     print(&format!("{name}: {}\n", study.state))
+}
+
+/// The proposals are derived here, by this program, wherever the journal is.
+fn replay(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Result<()> {
+    let Report { study, trials, .. } = read(name, source, data_dir)?;
+    let difference = match bespoke_coordinator::replay(&study, &trials) {
+        Ok(()) => None,
+        Err(CoordinatorError::Propose(ProposeError::OtherVersion {
+            trial,
+            journal,
+            proposed,
+        })) => Some((trial, journal, proposed)),
+        Err(error) => return Err(error.into()),
+    };
+    if source.json {
+        print_json(&json!({
+            "study": name,
+            "trials": trials.len(),
+            "identical": difference.is_none(),
+            "first_difference": difference.as_ref().map(|(trial, journal, proposed)| json!({
+                "trial": trial,
+                "journal": journal,
+                "proposed": proposed,
+            })),
+        }))?;
+    }
+    if let Some((trial, journal, proposed)) = difference {
+        bail!(
+            "{name} differs from its journal: trial {trial} is {journal} there and {proposed} now"
+        );
+    }
+    if !source.json {
+        let count = trials.len();
+        print(&format!(
+            "{name} is identical to its journal: all {count} trials are proposed again\n"
+        ))?;
+    }
+    Ok(())
 }
 
 fn remove(name: &StudyName, data_dir: &Path) -> anyhow::Result<()> {
