@@ -2,8 +2,16 @@
 //!
 //!     cargo bench --bench predictor -- DATA_FOLDER [PROGRAM]
 //!
-//! Prints a Markdown table for each protocol, a row for each method: Spearman's correlation on each device that is new
-//! to it, as a mean over the draws, then means over the devices. `DATA_FOLDER` holds `nasbench201_latency_ms.csv`,
+//! Prints a Markdown table for each protocol, a row for each method that applies: Spearman's correlation on each device
+//! that is new to it, as a mean over the draws, then means over the devices; a method that says nothing of some devices
+//! has no means.
+//!
+//! - `help` reads ten reference networks and ten more, as published, and is run on its own protocols.
+//! - `analytical` prices the devices that there is a profile for: see [`ROOFLINES`].
+//! - `lookup` is run on spaces of which the folder has a table of operators, `SPACE_operators.yaml` as `bespoke table
+//!   operators` writes it, of whatever device: one factor takes it to others.
+//!
+//! `DATA_FOLDER` holds `nasbench201_latency_ms.csv`,
 //! `fbnet_latency_ms.csv`, `ofa_mobilenetv3_latency_ms.csv` (published with HELP, Lee et al., NeurIPS 2021) and
 //! `nasbench201_optimised_runtimes_latency_ms.csv` (published with OneProxy, Lu et al., SIGMETRICS 2022), each with a
 //! column `architecture` and a column of milliseconds for each device; a relative path begins at the workspace.
@@ -19,7 +27,12 @@ use std::{
 
 use serde_json::Value;
 
+/// Methods that apply to everything.
 const METHODS: [&str; 5] = ["bespoke", "flops", "ridge", "elastic_net", "svr"];
+/// Latencies that HELP reads of a new device.
+const HELP_SAMPLES: u32 = 20;
+/// Devices with a profile that says enough for a roofline, its own or that of its next of kin.
+const ROOFLINES: [(&str, &str); 1] = [("raspi4", "devices/raspberry-pi-5.toml")];
 const DRAWS: &str = "20";
 
 const CELLS: &str = "nasbench201_latency_ms.csv";
@@ -55,6 +68,17 @@ struct Protocol {
     rows: [&'static str; 2],
     trim: &'static str,
     samples: &'static [u32],
+    /// Whether it is one that HELP was published with.
+    is_helps: bool,
+}
+
+/// A method that applies to a protocol.
+struct Contender {
+    name: &'static str,
+    /// What it needs beside its name.
+    arguments: Vec<String>,
+    /// The devices that it prices, if not all.
+    targets: Option<String>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -75,16 +99,52 @@ fn main() -> Result<(), Box<dyn Error>> {
     for protocol in protocols(&folder)? {
         for samples in protocol.samples {
             println!("\n{}, {samples} samples\n", protocol.name);
-            for (index, method) in METHODS.iter().enumerate() {
-                let runs = run(&program, &folder, &protocol, *samples, method)?;
-                if index == 0 {
-                    print_heading(&runs);
+            let mut names = Vec::new();
+            for contender in contenders(&protocol, *samples, &folder, &workspace) {
+                let runs = run(&program, &folder, &protocol, *samples, &contender)?;
+                if names.is_empty() {
+                    names = targets(&runs).map(name).collect();
+                    print_heading(&names);
                 }
-                print_row(method, &runs);
+                print_row(contender.name, &names, &runs);
             }
         }
     }
     Ok(())
+}
+
+/// The methods that apply; the first applies to all devices.
+fn contenders(
+    protocol: &Protocol,
+    samples: u32,
+    folder: &Path,
+    workspace: &Path,
+) -> Vec<Contender> {
+    let contender = |name, arguments: &[String]| Contender {
+        name,
+        arguments: arguments.to_vec(),
+        targets: None,
+    };
+    let mut contenders: Vec<Contender> = METHODS.map(|name| contender(name, &[])).into();
+    if protocol.is_helps && samples == HELP_SAMPLES {
+        contenders.push(contender("help", &[]));
+    }
+    let table = folder.join(format!("{}_operators.yaml", protocol.space));
+    if table.is_file() {
+        let table = table.display().to_string();
+        contenders.push(contender("lookup", &["--lookup-table".to_owned(), table]));
+    }
+    for (device, profile) in ROOFLINES {
+        let is_target = |[_, targets]: &[String; 2]| targets.split(',').any(|one| one == device);
+        if protocol.devices.iter().any(is_target) {
+            let profile = workspace.join(profile).display().to_string();
+            contenders.push(Contender {
+                targets: Some(device.to_owned()),
+                ..contender("analytical", &["--device".to_owned(), profile])
+            });
+        }
+    }
+    contenders
 }
 
 fn protocols(folder: &Path) -> Result<Vec<Protocol>, Box<dyn Error>> {
@@ -96,6 +156,7 @@ fn protocols(folder: &Path) -> Result<Vec<Protocol>, Box<dyn Error>> {
         rows,
         trim: "0",
         samples,
+        is_helps: false,
     };
     let fbnet = |name, devices: [&str; 2], rows, samples| Protocol {
         name,
@@ -105,10 +166,12 @@ fn protocols(folder: &Path) -> Result<Vec<Protocol>, Box<dyn Error>> {
         rows,
         trim: "0",
         samples,
+        is_helps: false,
     };
     Ok(vec![
         Protocol {
             trim: "0.1",
+            is_helps: true,
             ..cells(
                 "NAS-Bench-201, HELP's protocol",
                 ["0..900", "900..1900"],
@@ -131,6 +194,7 @@ fn protocols(folder: &Path) -> Result<Vec<Protocol>, Box<dyn Error>> {
         },
         Protocol {
             trim: "0.1",
+            is_helps: true,
             ..fbnet(
                 "FBNet, HELP's protocol",
                 HELP_FBNET,
@@ -158,6 +222,7 @@ fn protocols(folder: &Path) -> Result<Vec<Protocol>, Box<dyn Error>> {
             rows: ["0..4000", "4000..5000"],
             trim: "0",
             samples: &[10],
+            is_helps: false,
         },
     ])
 }
@@ -195,7 +260,7 @@ fn run(
     folder: &Path,
     protocol: &Protocol,
     samples: u32,
-    method: &str,
+    contender: &Contender,
 ) -> Result<Vec<Value>, Box<dyn Error>> {
     let mut runs = Vec::new();
     for [sources, targets] in &protocol.devices {
@@ -204,12 +269,14 @@ fn run(
         for table in &protocol.tables {
             command.arg("--table").arg(folder.join(table));
         }
+        let targets = contender.targets.as_ref().unwrap_or(targets);
         command.args(["--sources", sources, "--targets", targets]);
         let [source_rows, test_rows] = protocol.rows;
         command.args(["--source-rows", source_rows, "--test-rows", test_rows]);
         command.args(["--trim", protocol.trim]);
         command.args(["--samples", &samples.to_string(), "--draws", DRAWS]);
-        let output = command.args(["--method", method, "--json"]).output()?;
+        command.args(["--method", contender.name, "--json"]);
+        let output = command.args(&contender.arguments).output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }
@@ -223,10 +290,11 @@ fn targets(runs: &[Value]) -> impl Iterator<Item = &Value> {
         .flat_map(|run| run["targets"].as_array().into_iter().flatten())
 }
 
-fn print_heading(runs: &[Value]) {
-    let names: Vec<&str> = targets(runs)
-        .filter_map(|target| target["target"].as_str())
-        .collect();
+fn name(target: &Value) -> String {
+    target["target"].as_str().unwrap_or_default().to_owned()
+}
+
+fn print_heading(names: &[String]) {
     println!(
         "| method | read | {} | mean | Kendall | within 5 % | within 10 % | in 90 % | train s | adapt ms | µs each |",
         names.join(" | ")
@@ -234,23 +302,29 @@ fn print_heading(runs: &[Value]) {
     println!("|{}", " --- |".repeat(names.len() + 10));
 }
 
-fn print_row(method: &str, runs: &[Value]) {
+fn print_row(method: &str, names: &[String], runs: &[Value]) {
+    let has_all = targets(runs).count() == names.len();
     let over_targets = |key: &str| mean(targets(runs).filter_map(|target| target[key].as_f64()));
     let over_runs = |key: &str| mean(runs.iter().filter_map(|run| run[key].as_f64()));
-    let percent = |key: &str| format!("{:.1} %", 100.0 * over_targets(key));
+    let of_all = |text: String| if has_all { text } else { "—".to_owned() };
+    let percent = |key: &str| of_all(format!("{:.1} %", 100.0 * over_targets(key)));
     let read = targets(runs)
         .filter_map(|target| target["samples_read"].as_u64())
         .max();
     let mut cells = vec![method.to_owned(), read.unwrap_or(0).to_string()];
-    cells.extend(targets(runs).filter_map(|target| {
-        let (mean, deviation) = (
-            target["spearman"].as_f64()?,
-            target["spearman_sd"].as_f64()?,
-        );
-        Some(format!("{mean:.3} ± {deviation:.3}"))
+    cells.extend(names.iter().map(|known| {
+        let target = targets(runs).find(|target| name(target) == *known);
+        let score = target.and_then(|target| {
+            let (mean, deviation) = (
+                target["spearman"].as_f64()?,
+                target["spearman_sd"].as_f64()?,
+            );
+            Some(format!("{mean:.3} ± {deviation:.3}"))
+        });
+        score.unwrap_or_else(|| "—".to_owned())
     }));
-    cells.push(format!("{:.4}", over_targets("spearman")));
-    cells.push(format!("{:.3}", over_targets("kendall")));
+    cells.push(of_all(format!("{:.4}", over_targets("spearman"))));
+    cells.push(of_all(format!("{:.3}", over_targets("kendall"))));
     cells.extend(["within_5_percent", "within_10_percent", "coverage_90"].map(percent));
     cells.push(format!("{:.2}", over_runs("train_seconds")));
     cells.push(format!("{:.2}", over_runs("adapt_ms")));

@@ -87,3 +87,48 @@ fn a_data_folder_in_use_is_a_sentence() {
     let error = room.error(&["studies", "list"]);
     assert!(error.contains("in use"), "{error}");
 }
+
+#[test]
+fn a_coordinator_learns_a_board_and_prices_its_networks() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    let at = |command: &'static str| ["predictor", command, "--coordinator", &url];
+    let target = ["--target", "flex/b1/t1/f32"];
+    let drawn = room.text(&["space", "sample", "tiny.toml", "--count", "1"]);
+    let price = [&at("price")[..], &target, &["--json", drawn.trim()]].concat();
+    let error = room.error(&price);
+    let command = format!("`bespoke predictor adapt --coordinator {url} ");
+    assert!(error.contains(&command), "{error}");
+
+    let mut agent = room.start(&["agent", "--coordinator", &url, "--name", "a", "--verbose"]);
+    agent
+        .wait_for("registered")
+        .expect("it finds its coordinator");
+    let adapt = [
+        &at("adapt")[..],
+        &target,
+        &["--space", "tiny.toml", "--samples", "3"],
+    ]
+    .concat();
+    room.text(&adapt);
+    room.text(&adapt);
+    let listed = room.json(&[&at("list")[..], &["--json"]].concat());
+    let versions: Vec<u64> = listed
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter_map(|info| info["version"].as_u64())
+        .collect();
+    assert_eq!(versions, [1, 2]);
+    let known = room.json(&[&at("describe")[..], &target, &["--json"]].concat());
+    assert_eq!(known, listed);
+    let sample = &known[1]["samples"][0];
+    let measured = sample["architecture"].as_str().expect("a string");
+    let fingerprint = known[0]["fingerprint"].as_str().expect("a string");
+    let by_fingerprint = ["--target", fingerprint, "--json", measured, drawn.trim()];
+    let prices = room.json(&[&at("price")[..], &by_fingerprint].concat());
+    assert_eq!(prices[0]["source"], "measured");
+    assert_eq!(prices[0]["latency_ms"], sample["latency_ms"]);
+    assert!(prices[1]["latency_ms"].as_f64().is_some_and(|ms| ms > 0.0));
+    assert_eq!(room.json(&price)[0], prices[1]);
+}

@@ -1,6 +1,9 @@
 //! Tests of the whole program as its users run it, and of the workspace as its readers see it.
 
 mod bad_input;
+mod bench;
+mod bounded_sample;
+mod checked;
 mod commands;
 mod fleet;
 mod own_device;

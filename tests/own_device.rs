@@ -36,8 +36,6 @@ fn a_device_is_learned_and_then_prices_networks() {
         "price",
         "--predictor",
         "tiny.json",
-        "--space",
-        "tiny.toml",
         "--json",
         planned[0],
         planned[1],
@@ -54,19 +52,44 @@ fn a_device_is_learned_and_then_prices_networks() {
             "{price}"
         );
     }
-    let error = room.error(&[
-        "predictor",
-        "price",
-        "--predictor",
-        "tiny.json",
-        "--space",
-        "fbnet",
-        "x",
-    ]);
+    let error = room.error(&["predictor", "price", "--predictor", "tiny.json", "x"]);
     assert!(
-        error.contains("learned in the space tiny, not fbnet"),
+        error.starts_with("bespoke: x: `architecture`: ") && error.contains("tiny"),
         "{error}"
     );
+}
+
+#[test]
+fn a_file_tells_what_its_predictor_was_learned_from() {
+    let room = Room::new();
+    let mut adapt = vec!["predictor", "adapt", "--space", "tiny.toml"];
+    adapt.extend(["--samples", "2", "--target", TARGET, "--out", "tiny.json"]);
+    room.text(&adapt);
+    let describe = ["predictor", "describe", "--predictor", "tiny.json"];
+    let known = room.json(&[&describe[..], &["--json"]].concat());
+    assert_eq!(
+        (&known[0]["target"], &known[0]["version"]),
+        (&TARGET.into(), &1.into())
+    );
+    let samples = known[0]["samples"].as_array().expect("an array");
+    assert_eq!(samples.len(), 2);
+    let text = room.text(&describe);
+    for sample in samples {
+        let architecture = sample["architecture"].as_str().expect("a string");
+        assert!(text.contains(architecture), "{text}");
+        assert!(sample["latency_ms"].as_f64().is_some_and(|ms| ms > 0.0));
+    }
+    // It needs the space file no more: it has it.
+    let first = samples[0]["architecture"].as_str().expect("a string");
+    fs::remove_file(room.path().join("tiny.toml")).expect("it is there");
+    room.text(&["predictor", "price", "--predictor", "tiny.json", first]);
+    room.file("tiny.json", "{\"format\": 7}");
+    let error = room.error(&describe);
+    assert!(
+        error.contains("tiny.json: a predictor of format 7"),
+        "{error}"
+    );
+    assert_eq!(room.text(&["predictor", "list"]).lines().count(), 1);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The command line as it is typed.
 
+mod bench;
 mod predictor;
 mod table;
 
@@ -9,8 +10,10 @@ use bespoke_recipe::DataSetName;
 use bespoke_study::{StudyName, TrialId};
 use clap::{Args, Parser, Subcommand};
 
+pub use bench::{AccuracyFrom, Beforehand, Bench, BenchSearch, LatencyFrom};
 pub use predictor::{
-    Adapt, Evaluate, Fit, MethodArguments, MethodName, Plan, PlanFrom, Predictor, PricePredicted,
+    Adapt, DescribePredictor, Evaluate, Fit, MethodArguments, MethodName, Plan, PlanFrom,
+    Predictor, PricePredicted, TargetName,
 };
 pub use table::{Bounds, Fix, LayoutName, MeasureTable, On, Operators, Table};
 
@@ -68,7 +71,7 @@ pub enum Command {
         after_help = "Examples:\n  bespoke export quickstart --trial 12 --out network.onnx\n  bespoke export --space fbnet --architecture \"$(bespoke space sample fbnet)\" --out random.onnx"
     )]
     Export(Export),
-    /// List, show, cancel or remove studies.
+    /// List, show, replay, cancel or remove studies.
     #[command(
         after_help = "Examples:\n  bespoke studies list\n  bespoke studies show quickstart --json"
     )]
@@ -86,6 +89,14 @@ pub enum Command {
     /// Tables of measurements: of whole networks, and of operators for your own device.
     #[command(subcommand)]
     Table(Table),
+    /// Score strategies in tables that were published, without training or measuring anything.
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Derive published figures again and tell whether they come out.
+    #[command(
+        after_help = "Example:\n  bespoke verify\n  bespoke verify --data published --json\n\nEnds with an error if a figure does not come out."
+    )]
+    Verify(Verify),
     /// Measures one network given on stdin; agents run this as a child process.
     #[command(hide = true)]
     MeasureWorker,
@@ -214,21 +225,11 @@ pub enum Space {
         #[arg(long)]
         json: bool,
     },
-    /// Draw architectures uniformly.
-    #[command(after_help = "Example:\n  bespoke space sample fbnet --count 10 --seed 7")]
-    Sample {
-        /// A shipped space's name or a space file.
-        space: String,
-        /// How many.
-        #[arg(long, short = 'n', default_value_t = 1)]
-        count: u32,
-        /// Seed of the draw.
-        #[arg(long, default_value_t = 0)]
-        seed: u64,
-        /// Print as JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Draw architectures uniformly: of all, of those with some options, or of those that run within a bound.
+    #[command(
+        after_help = "Examples:\n  bespoke space sample fbnet --count 10 --seed 7\n  bespoke space sample ofa_mobilenetv3_w12 --fix input.resolution=224 --table my_device.yaml --layout once_for_all --bound-ms 20 --count 10"
+    )]
+    Sample(Sample),
     /// Check a space file.
     #[command(after_help = "Example:\n  bespoke space validate my_space.toml")]
     Validate {
@@ -238,6 +239,36 @@ pub enum Space {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `space sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// A shipped space's name or a space file.
+    pub space: String,
+    /// How many.
+    #[arg(long, short = 'n', default_value_t = 1)]
+    pub count: u32,
+    /// Seed of the draw.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Price what is drawn by a look-up table of operators: `.yaml` (once-for-all, ProxylessNAS), `.csv`, or `.txt`
+    /// (FBNet); may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub table: Vec<PathBuf>,
+    /// How the tables name their operators.
+    #[arg(long, default_value = "content")]
+    pub layout: LayoutName,
+    /// Draw of those networks only that take no longer by the table; one for each table, in the same order,
+    /// divided by commas.
+    #[arg(long, value_delimiter = ',', value_name = "MS", requires = "table")]
+    pub bound_ms: Vec<f64>,
+    /// Draw of those networks only that take this option, written PATH=OPTION; may be given more than once.
+    #[arg(long, value_name = "PATH=OPTION")]
+    pub fix: Vec<Fix>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `graph`.
@@ -323,6 +354,16 @@ pub enum Studies {
         #[arg(long, value_name = "URL")]
         coordinator: String,
     },
+    /// Derive every proposal of a study again from its journal, and tell whether each is the one that stands there.
+    #[command(
+        after_help = "Example:\n  bespoke studies replay quickstart\n\nEnds with an error and the first trial that differs."
+    )]
+    Replay {
+        /// The study.
+        name: StudyName,
+        #[command(flatten)]
+        source: StudiesSource,
+    },
     /// Remove a study, its trials and its folder from the data folder. Measurements are kept.
     Remove {
         /// The study.
@@ -330,7 +371,7 @@ pub enum Studies {
     },
 }
 
-/// Where studies are read from.
+/// Where studies and predictors are read from.
 #[derive(Debug, Args)]
 pub struct StudiesSource {
     /// Read from a coordinator instead of the data folder.
@@ -372,4 +413,16 @@ pub enum Data {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A folder of published tables, to check these too: the CSV files of HELP, OneProxy and NATS-Bench, and
+    /// Once-for-All's look-up tables, each as `architecture` and a column for each device.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each: `run` takes the arguments as typed, does the work and says how it ended.
 
 pub mod agent;
+pub mod bench;
 pub mod data;
 pub mod export;
 pub mod front;
@@ -12,6 +13,7 @@ pub mod serve;
 pub mod space;
 pub mod studies;
 pub mod table;
+pub mod verify;
 
 use std::io::Write;
 

@@ -42,8 +42,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Studies(studies) => command::studies::run(&studies, &data_dir),
         Command::Front(front) => command::front::run(&front, &data_dir),
         Command::Data(data) => command::data::run(&data),
-        Command::Predictor(predictor) => command::predictor::run(&predictor),
+        Command::Predictor(predictor) => command::predictor::run(&predictor, &data_dir),
         Command::Table(table) => command::table::run(&table),
+        Command::Bench(bench) => command::bench::run(&bench),
+        Command::Verify(verify) => command::verify::run(&verify),
         Command::MeasureWorker => Ok(bespoke_agent::worker::main()),
     }
 }

@@ -3,6 +3,7 @@
 mod chart;
 mod files;
 mod json;
+mod outcome;
 mod page;
 mod table;
 

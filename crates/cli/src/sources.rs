@@ -33,16 +33,21 @@ pub fn submission(path: &Path) -> anyhow::Result<Submission> {
 
 /// A shipped space by its name, or the space of a file.
 pub fn space(name: &str) -> anyhow::Result<Space> {
-    let source = match Space::builtin_source(name) {
-        Some(text) => shipped(name, text),
+    let source = space_source(name)?;
+    Ok(Space::parse(&source.file, &source.text)?)
+}
+
+/// The same as it is written.
+pub fn space_source(name: &str) -> anyhow::Result<Source> {
+    match Space::builtin_source(name) {
+        Some(text) => Ok(shipped(name, text)),
         None => source(Path::new(name)).with_context(|| {
             format!(
                 "`{name}` is neither a shipped space ({}) nor a space file",
                 shipped_names()
             )
-        })?,
-    };
-    Ok(Space::parse(&source.file, &source.text)?)
+        }),
+    }
 }
 
 /// A network of a space: its graph as the space has it.

@@ -1,12 +1,13 @@
 //! The command line of `bespoke predictor`.
 
-use std::{convert::Infallible, num::NonZeroUsize, path::PathBuf, str::FromStr};
+use std::{convert::Infallible, fmt, num::NonZeroUsize, path::PathBuf, str::FromStr};
 
-use bespoke_device::TargetSpec;
+use bespoke_device::{FingerprintError, TargetFingerprint, TargetSpec};
 use bespoke_predict::{Rows, Targets};
+use bespoke_study::PredictorInfo;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::On;
+use super::{Limits, StudiesSource};
 
 /// Arguments of `predictor`.
 #[derive(Debug, Subcommand)]
@@ -19,16 +20,30 @@ pub enum Predictor {
     /// Say which networks of a space to measure on a new device: those that tell most of it.
     #[command(after_help = "Example:\n  bespoke predictor plan --space fbnet --samples 10")]
     Plan(Plan),
-    /// Learn a device: measure the planned networks on it, and write what they tell.
+    /// Learn a device: measure the planned networks on it, and keep what they tell.
+    ///
+    /// This machine's predictor goes to a file. That of a coordinator's boards is kept by the coordinator, in versions.
     #[command(
-        after_help = "Example:\n  bespoke predictor adapt --space fbnet --target tract/b1/t1/f32 --out tract.json\n  bespoke predictor price --predictor tract.json $(bespoke space sample fbnet --count 5)"
+        after_help = "Examples:\n  bespoke predictor adapt --space fbnet --target tract/b1/t1/f32 --out tract.json\n  bespoke predictor adapt --space fbnet --target tract/b1/t1/f32 --coordinator http://farm.local:7117"
     )]
     Adapt(Adapt),
     /// Price networks on a device that was learned.
+    ///
+    /// A coordinator answers with what was measured where it was, and else by the latest version of its predictor.
     #[command(
-        after_help = "Examples:\n  bespoke predictor price --predictor tract.json $(bespoke space sample fbnet --count 5)\n  bespoke predictor price --predictor tract.json --onnx network.onnx --json"
+        after_help = "Examples:\n  bespoke predictor price --predictor tract.json $(bespoke space sample fbnet --count 5)\n  bespoke predictor price --coordinator http://farm.local:7117 --target tract/b1/t1/f32 --onnx network.onnx --json"
     )]
     Price(PricePredicted),
+    /// List the predictors of a coordinator, or those that studies on this machine have left in the data folder.
+    #[command(
+        after_help = "Example:\n  bespoke predictor list --coordinator http://farm.local:7117"
+    )]
+    List(StudiesSource),
+    /// Show what a predictor was learned from: its space, other devices, and each measurement.
+    #[command(
+        after_help = "Examples:\n  bespoke predictor describe --predictor tract.json\n  bespoke predictor describe --coordinator http://farm.local:7117 --target tract/b1/t1/f32 --json"
+    )]
+    Describe(DescribePredictor),
     /// Learn from tables of devices what to expect of others: a prior for `plan` and `adapt`.
     #[command(
         after_help = "Example:\n  bespoke predictor fit --table fbnet=fbnet.csv --table nasbench201=cells.csv --out prior.json"
@@ -71,21 +86,36 @@ pub struct Adapt {
     /// The target to learn, such as `tract/b1/t1/f32`.
     #[arg(long)]
     pub target: TargetSpec,
+    /// Have a coordinator plan, measure and keep the predictor; it goes by what it knows beforehand.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["out", "prior", "seed"])]
+    pub coordinator: Option<String>,
     #[command(flatten)]
-    pub on: On,
-    /// File to write the predictor to.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    pub limits: Limits,
+    /// File to write the predictor to, measured on this machine.
+    #[arg(long, value_name = "FILE", required_unless_present = "coordinator")]
+    pub out: Option<PathBuf>,
 }
 
 /// Arguments of `predictor price`.
 #[derive(Debug, Args)]
 pub struct PricePredicted {
     /// What `predictor adapt` wrote.
-    #[arg(long, value_name = "FILE")]
-    pub predictor: PathBuf,
-    /// The space of the predictor, where it is a file and not shipped.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE", required_unless_present = "coordinator")]
+    pub predictor: Option<PathBuf>,
+    /// Ask a coordinator instead of a file.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "predictor",
+        requires = "target"
+    )]
+    pub coordinator: Option<String>,
+    /// The coordinator's target: as `tract/b1/t1/f32`, or a fingerprint.
+    #[arg(long, requires = "coordinator")]
+    pub target: Option<TargetName>,
+    /// A shipped space's name or a space file: the space of the architectures, where the target has predictors of
+    /// several. Default: that of the latest.
+    #[arg(long, requires = "coordinator")]
     pub space: Option<String>,
     /// Canonical strings of architectures.
     #[arg(required_unless_present = "onnx")]
@@ -96,6 +126,28 @@ pub struct PricePredicted {
     /// Print as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `predictor describe`.
+#[derive(Debug, Args)]
+pub struct DescribePredictor {
+    /// The target: as `tract/b1/t1/f32`, or a fingerprint.
+    #[arg(long, required_unless_present = "predictor")]
+    pub target: Option<TargetName>,
+    /// A file that `predictor adapt` wrote.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "coordinator"])]
+    pub predictor: Option<PathBuf>,
+    #[command(flatten)]
+    pub source: StudiesSource,
+}
+
+/// A target as it is written, which machines of several kinds may have, or down to the machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TargetName {
+    /// As `tract/b1/t1/f32`.
+    Spec(TargetSpec),
+    /// 32 hexadecimal digits.
+    Fingerprint(TargetFingerprint),
 }
 
 /// Arguments of `predictor fit`.
@@ -199,6 +251,38 @@ pub enum MethodName {
 /// Names of source devices, maybe none.
 #[derive(Debug, Clone)]
 pub struct Sources(pub Vec<String>);
+
+// === impl TargetName ===
+
+impl TargetName {
+    /// Whether a predictor is of this target.
+    pub fn is_of(&self, info: &PredictorInfo) -> bool {
+        match self {
+            Self::Spec(target) => info.target == *target,
+            Self::Fingerprint(fingerprint) => info.fingerprint == *fingerprint,
+        }
+    }
+}
+
+impl FromStr for TargetName {
+    type Err = <TargetSpec as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(fingerprint) => Ok(Self::Fingerprint(fingerprint)),
+            Err(FingerprintError { .. }) => text.parse().map(Self::Spec),
+        }
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(target) => target.fmt(f),
+            Self::Fingerprint(fingerprint) => fingerprint.fmt(f),
+        }
+    }
+}
 
 // === impl Sources ===
 

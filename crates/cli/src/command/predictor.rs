@@ -1,7 +1,10 @@
 //! `bespoke predictor`: prices of networks before they are measured.
 
+mod adapt;
 mod device;
 mod help;
+mod kept;
+mod price;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,13 +29,15 @@ use crate::{
     sources,
 };
 
-/// Runs `predictor evaluate|plan|adapt|price|fit`.
-pub fn run(arguments: &arguments::Predictor) -> anyhow::Result<ExitCode> {
+/// Runs `predictor evaluate|plan|adapt|price|list|describe|fit`.
+pub fn run(arguments: &arguments::Predictor, data_dir: &Path) -> anyhow::Result<ExitCode> {
     match arguments {
         arguments::Predictor::Evaluate(arguments) => show_evaluation(arguments)?,
         arguments::Predictor::Plan(arguments) => device::plan(arguments)?,
-        arguments::Predictor::Adapt(arguments) => device::adapt(arguments)?,
-        arguments::Predictor::Price(arguments) => device::price(arguments)?,
+        arguments::Predictor::Adapt(arguments) => adapt::adapt(arguments)?,
+        arguments::Predictor::Price(arguments) => price::price(arguments)?,
+        arguments::Predictor::List(source) => kept::list(source, data_dir)?,
+        arguments::Predictor::Describe(arguments) => kept::describe(arguments, data_dir)?,
         arguments::Predictor::Fit(arguments) => device::fit(arguments)?,
     }
     Ok(ExitCode::SUCCESS)

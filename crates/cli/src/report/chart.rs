@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use bespoke_study::{Trial, TrialState};
+use bespoke_study::Trial;
 
-use super::Report;
+use super::{Report, outcome::Outcome};
 
 const WIDTH: f64 = 880.0;
 const HEIGHT: f64 = 520.0;
@@ -12,6 +12,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 60.0;
+/// Of the legend's text, about.
+const WIDTH_OF_A_LETTER: f64 = 6.0;
 
 /// Colours for light and dark surroundings, so that the picture is readable as a file of its own as well.
 const STYLE: &str = "
@@ -24,9 +26,10 @@ text{font:13px system-ui,sans-serif;fill:var(--ink)}
 .front,.staircase{stroke:var(--front)}
 .front circle{fill:var(--front)}
 .staircase{fill:none;stroke-width:1.5;stroke-opacity:.5}
-.dominated,.stopped,.infeasible{stroke:var(--faint);opacity:.6}
+.dominated,.stopped,.infeasible,.priced-out{stroke:var(--faint);opacity:.6}
 .dominated circle{fill:var(--faint)}
-.stopped circle,.infeasible circle{fill:var(--paper)}
+.stopped circle,.infeasible circle,.priced-out path{fill:var(--paper)}
+.priced-out line{stroke-dasharray:2 2}
 .bound{stroke:var(--bound);stroke-dasharray:6 4}
 .bound-label{fill:var(--bound)}
 ";
@@ -38,7 +41,7 @@ struct Dot<'a> {
     median: f64,
     low: f64,
     high: f64,
-    class: &'static str,
+    outcome: Outcome,
 }
 
 /// Where a value of an axis stands on the picture.
@@ -70,8 +73,8 @@ pub fn svg(report: &Report, target: usize) -> Option<String> {
         draw_bound(&mut svg, across.at(bound), bound);
     }
     draw_staircase(&mut svg, &dots, &across, &up);
-    for order in ["infeasible", "stopped", "dominated", "front"] {
-        for dot in dots.iter().filter(|dot| dot.class == order) {
+    for outcome in Outcome::ALL {
+        for dot in dots.iter().filter(|dot| dot.outcome == outcome) {
             draw_dot(&mut svg, dot, &across, &up);
         }
     }
@@ -83,22 +86,14 @@ pub fn svg(report: &Report, target: usize) -> Option<String> {
 fn dots<'a>(report: &'a Report, target: usize) -> Vec<Dot<'a>> {
     let dot = |trial: &'a Trial| {
         let latency = trial.latencies().get(target)?;
-        let class = match trial.state() {
-            TrialState::Complete { .. } if report.front.contains(trial.id()) => "front",
-            TrialState::Complete { .. } => "dominated",
-            TrialState::Stopped { .. } => "stopped",
-            TrialState::Infeasible { .. } => "infeasible",
-            TrialState::Proposed | TrialState::Measured { .. } | TrialState::Failed { .. } => {
-                return None;
-            }
-        };
+        let outcome = Outcome::of(trial, &report.front)?;
         Some(Dot {
             trial,
             accuracy: trial.curve().last().copied(),
             median: latency.median_ms.ms(),
             low: latency.low_ms.ms(),
             high: latency.high_ms.ms(),
-            class,
+            outcome,
         })
     };
     report.trials.iter().filter_map(dot).collect()
@@ -113,9 +108,7 @@ fn scales(dots: &[Dot<'_>], bound: Option<f64>) -> Option<(Scale, Scale)> {
         .chain(bound)
         .reduce(f64::max)?;
     let fastest = dots.iter().map(|dot| dot.low).reduce(f64::min)?;
-    let trained = dots
-        .iter()
-        .filter(|dot| dot.class == "front" || dot.class == "dominated");
+    let trained = dots.iter().filter(|dot| dot.outcome.is_trained());
     let lowest = trained
         .filter_map(|dot| dot.accuracy)
         .reduce(f64::min)
@@ -216,7 +209,7 @@ fn draw_axes(svg: &mut String, across: &Scale, up: &Scale, target: &str) {
     };
     let _ = writeln!(
         svg,
-        "<text text-anchor=\"middle\" x=\"{middle}\" y=\"{}\">measured latency in ms on {}{scale}</text><text x=\"{}\" y=\"20\">held-out accuracy</text>",
+        "<text text-anchor=\"middle\" x=\"{middle}\" y=\"{}\">latency in ms on {}{scale}</text><text x=\"{}\" y=\"20\">held-out accuracy</text>",
         HEIGHT - 16.0,
         escape(target),
         LEFT - 58.0
@@ -238,7 +231,7 @@ fn draw_bound(svg: &mut String, x: f64, bound: f64) {
 fn draw_staircase(svg: &mut String, dots: &[Dot<'_>], across: &Scale, up: &Scale) {
     let mut front: Vec<(f64, f64)> = dots
         .iter()
-        .filter(|dot| dot.class == "front")
+        .filter(|dot| dot.outcome == Outcome::Front)
         .filter_map(|dot| Some((across.at(dot.median), up.at(dot.accuracy?))))
         .collect();
     front.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -261,28 +254,42 @@ fn draw_staircase(svg: &mut String, dots: &[Dot<'_>], across: &Scale, up: &Scale
 fn draw_dot(svg: &mut String, dot: &Dot<'_>, across: &Scale, up: &Scale) {
     let x = across.at(dot.median);
     let y = dot.accuracy.map_or(up.start, |accuracy| up.at(accuracy));
-    let radius = if dot.class == "front" { 5.0 } else { 4.0 };
     let _ = writeln!(
         svg,
-        "<g class=\"{}\" data-dot=\"\"><title>{}</title><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/></g>",
-        dot.class,
+        "<g class=\"{}\" data-dot=\"\"><title>{}</title><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>{}</g>",
+        dot.outcome.class(),
         escape(&describe(dot)),
         across.at(dot.low),
         across.at(dot.high),
+        marker(dot.outcome, x, y),
     );
+}
+
+/// A disc for what was measured, a diamond for what was predicted.
+fn marker(outcome: Outcome, x: f64, y: f64) -> String {
+    match outcome {
+        Outcome::PricedOut => {
+            format!("<path d=\"M{x:.1} {:.1}l5 5l-5 5l-5 -5z\"/>", y - 5.0)
+        }
+        Outcome::Front => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"/>"),
+        Outcome::Dominated | Outcome::Stopped | Outcome::Infeasible => {
+            format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>")
+        }
+    }
 }
 
 /// What hovering over a dot tells.
 fn describe(dot: &Dot<'_>) -> String {
     let trial = dot.trial;
-    let accuracy = match (dot.accuracy, dot.class) {
-        (Some(accuracy), "stopped") => {
+    let accuracy = match (dot.accuracy, dot.outcome) {
+        (Some(accuracy), Outcome::Stopped) => {
             format!(
                 "{accuracy:.2} % after {} epochs, then given up",
                 trial.curve().len()
             )
         }
         (Some(accuracy), _) => format!("{accuracy:.2} %"),
+        (None, Outcome::PricedOut) => "predicted to break a bound, not measured".to_owned(),
         (None, _) => "breaks a bound, not trained".to_owned(),
     };
     format!(
@@ -298,22 +305,19 @@ fn describe(dot: &Dot<'_>) -> String {
 }
 
 fn draw_legend(svg: &mut String, dots: &[Dot<'_>]) {
-    let names = [
-        ("front", "on the front"),
-        ("dominated", "dominated"),
-        ("stopped", "given up early"),
-        ("infeasible", "breaks the bound"),
-    ];
-    let mut x = 190.0;
-    for (class, name) in names {
-        let count = dots.iter().filter(|dot| dot.class == class).count();
+    let mut x = 150.0;
+    for outcome in Outcome::ALL.into_iter().rev() {
+        let count = dots.iter().filter(|dot| dot.outcome == outcome).count();
         if count > 0 {
+            let text = format!("{} ({count})", outcome.words());
             let _ = writeln!(
                 svg,
-                "<g class=\"{class}\"><circle cx=\"{x}\" cy=\"16\" r=\"4.5\"/></g><text class=\"small\" x=\"{}\" y=\"20\">{name} ({count})</text>",
+                "<g class=\"{}\">{}</g><text class=\"small\" x=\"{}\" y=\"20\">{text}</text>",
+                outcome.class(),
+                marker(outcome, x, 16.0),
                 x + 10.0
             );
-            x += 170.0;
+            x += 36.0 + WIDTH_OF_A_LETTER * text.len() as f64;
         }
     }
 }
@@ -370,6 +374,12 @@ mod tests {
     /// Markup that a web page forgives is an error in a file of its own: each attribute needs a value in quotes.
     #[test]
     fn a_dot_is_well_formed() {
+        for outcome in Outcome::ALL {
+            assert_well_formed(outcome);
+        }
+    }
+
+    fn assert_well_formed(outcome: Outcome) {
         let (builder, input) = bespoke_graph::Graph::builder(&[1]);
         let graph = builder.finish(input).expect("the input is a graph");
         let id = bespoke_study::TrialId(0);
@@ -380,7 +390,7 @@ mod tests {
             median: 1.0,
             low: 0.9,
             high: 1.1,
-            class: "infeasible",
+            outcome,
         };
         let (across, up) = scales(std::slice::from_ref(&dot), None).expect("there is a dot");
         let mut svg = String::new();

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use bespoke_measure::Bytes;
-use bespoke_study::StudyState;
+use bespoke_measure::{Bytes, Estimate};
+use bespoke_study::{StudyState, Trial};
 
-use super::{Report, chart};
+use super::{Report, chart, outcome::Outcome, reason};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--ink:#1c2733;--faint:#5d6b7a;--line:#dde3e9;--paper:#fff}
@@ -45,7 +45,8 @@ pub fn html(report: &Report) -> String {
             None => page.push_str("<p>No network has been measured yet.</p>\n"),
         }
     }
-    draw_table(&mut page, report);
+    draw_front(&mut page, report);
+    draw_others(&mut page, report);
     let _ = writeln!(
         page,
         "<div id=\"tip\"></div><script>{SCRIPT}</script></body></html>"
@@ -62,16 +63,22 @@ fn summary(report: &Report) -> String {
             .filter(|trial| trial.state().word() == word)
             .count()
     };
+    let priced_out = report
+        .trials
+        .iter()
+        .filter(|trial| Outcome::of(trial, &report.front) == Some(Outcome::PricedOut))
+        .count();
     let state = match &report.study.state {
         StudyState::Running => "running".to_owned(),
         state => state.to_string(),
     };
     format!(
-        "{} trials: {} trained to the end, {} given up early, {} break a bound, {} failed; {} on the front. Trained on {}, space {}, strategy {}, seed {}. {:.0} s, {state}.",
+        "{} trials: {} trained to the end, {} given up early, {} break a bound ({} of them by prediction), {} failed; {} on the front. Trained on {}, space {}, strategy {}, seed {}. {:.0} s, {state}.",
         report.trials.len(),
         count("complete"),
         count("stopped"),
         count("infeasible"),
+        priced_out,
         count("failed"),
         report.front.entries().len(),
         report.spec.data.set,
@@ -82,7 +89,7 @@ fn summary(report: &Report) -> String {
     )
 }
 
-fn draw_table(page: &mut String, report: &Report) {
+fn draw_front(page: &mut String, report: &Report) {
     page.push_str("<h2>The front</h2>\n<p>Accuracy on images that were not trained on; latency as measured: median and interval.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>accuracy</th>");
     for bound in &report.spec.targets {
         let target = chart::escape(&bound.target.to_string());
@@ -99,14 +106,10 @@ fn draw_table(page: &mut String, report: &Report) {
             "<tr><td>{}</td><td>{:.2} %</td>",
             entry.trial, entry.accuracy.percent
         );
-        for latency in &entry.latencies {
-            let (median, low, high) = (
-                latency.median_ms.ms(),
-                latency.low_ms.ms(),
-                latency.high_ms.ms(),
-            );
-            let _ = write!(page, "<td>{median:.4}</td><td>{low:.4} … {high:.4}</td>");
-        }
+        entry
+            .latencies
+            .iter()
+            .for_each(|latency| draw_latency(page, latency));
         let _ = writeln!(
             page,
             "<td>{}</td><td>{:.3}</td><td>{}</td><td>{}</td></tr>",
@@ -117,4 +120,60 @@ fn draw_table(page: &mut String, report: &Report) {
         );
     }
     page.push_str("</tbody></table></div>\n");
+}
+
+/// All trials that have ended and are not on the front.
+fn draw_others(page: &mut String, report: &Report) {
+    let others: Vec<&Trial> = report
+        .trials
+        .iter()
+        .filter(|trial| trial.is_finished() && !report.front.contains(trial.id()))
+        .collect();
+    if others.is_empty() {
+        return;
+    }
+    page.push_str("<h2>The others</h2>\n<p>Latency as measured, or where a network was predicted to break a bound, as predicted with the interval that nine in ten measurements are expected in.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>outcome</th><th>accuracy</th>");
+    for bound in &report.spec.targets {
+        let target = chart::escape(&bound.target.to_string());
+        let _ = write!(page, "<th>ms on {target}</th><th>interval</th>");
+    }
+    page.push_str("<th>latency is</th><th>architecture, and why not</th></tr></thead><tbody>\n");
+    for trial in others {
+        draw_other(page, report, trial);
+    }
+    page.push_str("</tbody></table></div>\n");
+}
+
+fn draw_other(page: &mut String, report: &Report, trial: &Trial) {
+    let outcome = Outcome::of(trial, &report.front).map_or("failed", Outcome::words);
+    let accuracy = trial.curve().last();
+    let accuracy = accuracy.map(|percent| format!("{percent:.2} %"));
+    let accuracy = accuracy.unwrap_or_default();
+    let id = trial.id();
+    let _ = write!(
+        page,
+        "<tr><td>{id}</td><td>{outcome}</td><td>{accuracy}</td>"
+    );
+    for target in 0..report.spec.targets.len() {
+        match trial.latencies().get(target) {
+            Some(latency) => draw_latency(page, latency),
+            None => page.push_str("<td></td><td></td>"),
+        }
+    }
+    let source = trial.price_source().map_or("", |source| source.word());
+    let why = match reason(trial) {
+        "" => String::new(),
+        reason => format!("<br>{}", chart::escape(reason)),
+    };
+    let architecture = chart::escape(trial.architecture());
+    let _ = writeln!(page, "<td>{source}</td><td>{architecture}{why}</td></tr>");
+}
+
+fn draw_latency(page: &mut String, latency: &Estimate) {
+    let (median, low, high) = (
+        latency.median_ms.ms(),
+        latency.low_ms.ms(),
+        latency.high_ms.ms(),
+    );
+    let _ = write!(page, "<td>{median:.4}</td><td>{low:.4} … {high:.4}</td>");
 }

@@ -67,7 +67,7 @@ impl Method for Help {
             .collect();
         let help =
             train(&Config::default(), &encodings, &references, &devices, seed).map_err(refused)?;
-        let architecture = |row: &usize| architecture(&task.networks[*row]).cloned();
+        let architecture = |row: &usize| task.networks[*row].architecture_in(task.space).cloned();
         Ok(Box::new(Trained {
             help,
             space: task.space.clone(),
@@ -147,12 +147,12 @@ impl Fitted for Trained {
 impl Predictor for Learned {
     /// Unlike the paper, an interval comes with it: as wide as nine in ten errors of its samples would be, were they
     /// normal.
-    fn predict(&self, networks: &[&Network]) -> Vec<Estimate> {
-        let encoded = networks.iter().map(|network| {
-            encode(&self.space, network).expect("networks are of the space that it was trained in")
-        });
-        let predicted = self.adapted.predict(&encoded.collect::<Vec<_>>());
-        let predicted = predicted.expect("networks of a space are encoded alike");
+    fn predict(&self, networks: &[&Network]) -> Result<Vec<Estimate>, PredictError> {
+        let encoded = networks
+            .iter()
+            .map(|network| encode(&self.space, network))
+            .collect::<Result<Vec<_>, _>>()?;
+        let predicted = self.adapted.predict(&encoded).map_err(refused)?;
         let estimate = |ms: f64| {
             let half = 1.645 * self.deviation;
             let latency =
@@ -163,13 +163,13 @@ impl Predictor for Learned {
                 high_ms: latency(ms + half),
             }
         };
-        predicted.into_iter().map(estimate).collect()
+        Ok(predicted.into_iter().map(estimate).collect())
     }
 }
 
 /// A space of one cell is encoded as the graph of its operations, others by their choices.
 fn encode(space: &Space, network: &Network) -> Result<Encoding, PredictError> {
-    let architecture = architecture(network)?;
+    let architecture = network.architecture_in(space)?;
     let edges: Option<Vec<(usize, usize)>> = space
         .decisions()
         .iter()
@@ -222,11 +222,6 @@ fn cell(space: &Space, architecture: &Architecture, ends: &[(usize, usize)]) -> 
         edges.extend(next.map(|(next, _)| (index + 1, next + 1)));
     }
     Encoding::Graph { operations, edges }
-}
-
-fn architecture(network: &Network) -> Result<&Architecture, PredictError> {
-    let missing = || refused("it prices architectures of a space, not files");
-    network.architecture().ok_or_else(missing)
 }
 
 fn refused(reason: impl ToString) -> PredictError {
