@@ -55,7 +55,7 @@ pub struct StrategyConfigError {
 
 impl Default for StrategyConfig {
     fn default() -> Self {
-        Self::Nsga2(Nsga2Settings::default())
+        Self::Bespoke(BespokeSettings::default())
     }
 }
 

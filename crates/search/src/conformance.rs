@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use bespoke_space::{Architecture, Space};
 
 use crate::{
-    Finished, LocalSearchSettings, MnasnetSettings, Nsga2Settings, OnceForAllSettings, Problem,
-    RegularizedEvolutionSettings, Strategy, StrategyConfig,
+    BespokeSettings, Finished, LocalSearchSettings, MnasnetSettings, Nsga2Settings,
+    OnceForAllSettings, Problem, RegularizedEvolutionSettings, Strategy, StrategyConfig,
     pareto::hypervolume,
     test_spaces::{SumOfChoices, conditional, four, one, sum, wide, within},
 };
@@ -21,6 +21,7 @@ enum Call {
 /// Every strategy, with populations small enough for several generations in a short test.
 fn every_strategy() -> Vec<StrategyConfig> {
     vec![
+        StrategyConfig::Bespoke(BespokeSettings { initial: 4 }),
         StrategyConfig::Random {},
         StrategyConfig::RegularizedEvolution(RegularizedEvolutionSettings {
             population: 6,

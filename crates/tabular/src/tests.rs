@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, num::NonZeroUsize};
 
 use bespoke_predict::{BadRows, Rows, Table};
-use bespoke_search::{Expected, Forecast, StrategyConfig};
+use bespoke_search::{Expected, Finished, Forecast, StrategyConfig};
 use bespoke_space::{Architecture, Space};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -412,4 +412,33 @@ fn a_predictor_expects_latencies_with_doubt_and_no_errors() {
             assert!(ms > 0.0 && deviation > 0.0, "{ms} {deviation}");
         }
     }
+}
+
+#[test]
+fn a_predictor_learns_from_trials() {
+    let benchmark = benchmark(&[("phone", None)]).expect("a benchmark");
+    let sampling = Sampling {
+        sources: Vec::new(),
+        source_rows: Rows::All,
+        samples: 2,
+    };
+    let sampled = sampling.measure(&benchmark, &latencies(&table("phone", &[1])));
+    let sampled = sampled.expect("it measures");
+    let mut forecast = sampled.forecast(&benchmark).expect("it learns");
+    let error = |forecast: &mut dyn Forecast| -> f64 {
+        let mut off = |index: usize| {
+            let (ms, _) = expected(forecast, index)[1].expect("it is priced");
+            (ms - FIGURES[index][1]).abs()
+        };
+        (0..8).map(&mut off).sum()
+    };
+    let before = error(forecast.as_mut());
+    for index in 0..8 {
+        let objectives = benchmark.networks.objectives(index);
+        let objectives = objectives.into_iter().map(Some).collect();
+        let architecture = benchmark.networks.architectures[index].clone();
+        forecast.update(&Finished::new(architecture, objectives, 0.0).expect("finite"));
+    }
+    let after = error(forecast.as_mut());
+    assert!(after < before, "{after}, {before} before");
 }

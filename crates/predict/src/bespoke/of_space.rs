@@ -32,6 +32,12 @@ impl SpacePredictor {
         }
     }
 
+    /// Goes on with another predictor of the same space. What was read of the space is kept.
+    pub fn replace(&mut self, predictor: BespokePredictor) {
+        self.predictor = predictor;
+        self.prices.clear();
+    }
+
     /// The price of an architecture: that of its network, up to rounding.
     ///
     /// # Errors

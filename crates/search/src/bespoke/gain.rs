@@ -166,3 +166,68 @@ fn nodes(objectives: usize) -> Vec<(f64, Vec<f64>)> {
     nodes.iter_mut().for_each(|(weight, _)| *weight /= total);
     nodes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: [&[Option<f64>]; 2] = [&[Some(0.0), Some(0.0)], &[Some(10.0), Some(10.0)]];
+
+    fn gain(front: &[[f64; 2]], bounds: [Option<f64>; 2]) -> Gain {
+        Gain::new(
+            front.iter().map(|point| point.to_vec()).collect(),
+            &NOTHING,
+            bounds.to_vec(),
+        )
+    }
+
+    fn exactly(values: [f64; 2]) -> [Normal<'static>; 2] {
+        values.map(|mean| Normal {
+            mean,
+            deviation: 0.0,
+            warp: None,
+        })
+    }
+
+    #[test]
+    fn a_certain_point_gains_the_volume_that_it_has_to_itself() {
+        // The reference is a tenth of the range behind the worst: 11 and 11.
+        let gain = gain(&[[2.0, 6.0], [6.0, 2.0]], [None; 2]);
+        assert!((gain.of_volume(&exactly([4.0, 4.0])) - 4.0).abs() < 1e-9);
+        assert!((gain.of_volume(&exactly([1.0, 1.0])) - (100.0 - 65.0)).abs() < 1e-9);
+        assert_eq!(gain.of_volume(&exactly([7.0, 7.0])), 0.0);
+        assert!((gain.of_error(&exactly([1.5, 9.0])) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_breaks_a_bound_gains_nothing() {
+        let gain = gain(&[], [None, Some(5.0)]);
+        assert_eq!(gain.of_volume(&exactly([1.0, 5.1])), 0.0);
+        assert!(gain.of_volume(&exactly([1.0, 4.9])) > 0.0);
+        assert_eq!(gain.of_error(&exactly([1.0, 5.1])), 0.0);
+    }
+
+    #[test]
+    fn an_uncertain_point_gains_what_is_expected() {
+        let gain = gain(&[[5.0, 5.0]], [None; 2]);
+        let normal = Normal {
+            mean: 5.0,
+            deviation: 1.0,
+            warp: None,
+        };
+        // E max(0, 5 - e) of e ~ N(5, 1) is 1/√(2π).
+        let expected = gain.of_error(&[normal, exactly([0.0, 6.0])[1]]);
+        assert!((expected - 0.3989).abs() < 0.02, "{expected}");
+        // Behind the front only an error below 5 gains, along 11 - 6.
+        let expected = gain.of_volume(&[normal, exactly([0.0, 6.0])[1]]);
+        assert!((expected - 5.0 * 0.3989).abs() < 0.1, "{expected}");
+    }
+
+    #[test]
+    fn a_point_that_joins_the_front_gains_nothing_twice() {
+        let mut gain = gain(&[[5.0, 5.0]], [None; 2]);
+        gain.add(vec![3.0, 3.0]);
+        assert_eq!(gain.of_volume(&exactly([3.0, 3.0])), 0.0);
+        assert_eq!(gain.of_volume(&exactly([4.0, 4.0])), 0.0);
+    }
+}

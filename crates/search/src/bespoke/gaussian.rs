@@ -268,3 +268,86 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     }
     sums.iter().sum::<f64>() + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// A sum over decisions and a smooth function of the feature.
+    fn observations(count: usize, seed: u64) -> Vec<(Point, f64)> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut one = || {
+            let choices: Vec<u16> = (0..6).map(|_| rng.random_range(0..3)).collect();
+            let feature = rng.random_range(-1.5..1.5_f64);
+            let value = f64::from(choices[0]) - 1.0 + feature.sin();
+            let features = vec![feature];
+            (Point { choices, features }, value)
+        };
+        (0..count).map(|_| one()).collect()
+    }
+
+    fn taught(kernel: Kernel, observations: &[(Point, f64)]) -> Process {
+        let mut process = Process::new(kernel);
+        for (point, value) in observations {
+            process.observe(point.clone(), *value);
+        }
+        process
+    }
+
+    fn mean_square(process: &Process, tested: &[(Point, f64)]) -> f64 {
+        let points: Vec<Point> = tested.iter().map(|(point, _)| point.clone()).collect();
+        let means = process.expect(&points).means;
+        let squares = means
+            .iter()
+            .zip(tested)
+            .map(|(mean, (_, value))| (mean - value).powi(2));
+        squares.sum::<f64>() / tested.len() as f64
+    }
+
+    #[test]
+    fn a_process_learns_and_a_learned_kernel_learns_more() {
+        let (known, tested) = (observations(60, 1), observations(100, 2));
+        let (points, values): (Vec<Point>, Vec<f64>) = known.iter().cloned().unzip();
+        let learned = Kernel::default().learned(&points, &values);
+        let before = mean_square(&Process::new(Kernel::default()), &tested);
+        let plain = mean_square(&taught(Kernel::default(), &known), &tested);
+        let better = mean_square(&taught(learned, &known), &tested);
+        assert!(
+            plain < before / 3.0 && better < plain,
+            "{before} {plain} {better}"
+        );
+    }
+
+    #[test]
+    fn what_was_observed_is_certain_and_what_is_unlike_it_is_not() {
+        let known = observations(20, 1);
+        let process = taught(Kernel::default(), &known);
+        let far = Point {
+            choices: vec![9; 6],
+            features: vec![50.0],
+        };
+        let expected = process.expect(&[known[0].0.clone(), far]);
+        assert!(expected.variances[0] < 0.1 * expected.variances[1]);
+        assert!(expected.means[1].abs() < 0.5 * known[0].1.abs().max(1.0));
+    }
+
+    #[test]
+    fn an_expectation_that_catches_up_is_one_made_anew() {
+        let (known, tested) = (observations(30, 1), observations(10, 2));
+        let points: Vec<Point> = tested.into_iter().map(|(point, _)| point).collect();
+        let mut process = taught(Kernel::default(), &known[..12]);
+        let mut expectation = process.expect(&points);
+        for (point, value) in &known[12..] {
+            process.observe(point.clone(), *value);
+        }
+        expectation.catch_up(&process, &points);
+        let anew = process.expect(&points);
+        for index in 0..points.len() {
+            assert!((expectation.means[index] - anew.means[index]).abs() < 1e-12);
+            assert!((expectation.variances[index] - anew.variances[index]).abs() < 1e-12);
+        }
+    }
+}

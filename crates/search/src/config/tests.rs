@@ -16,7 +16,9 @@ fn settings_left_out_take_the_defaults() {
         parse("name = 'regularized_evolution'\npopulation = 10"),
         Ok(expected)
     );
-    assert_eq!(parse("name = 'nsga2'"), Ok(StrategyConfig::default()));
+    assert_eq!(parse("name = 'bespoke'"), Ok(StrategyConfig::default()));
+    let nsga2 = StrategyConfig::Nsga2(Nsga2Settings::default());
+    assert_eq!(parse("name = 'nsga2'"), Ok(nsga2));
 }
 
 #[test]
@@ -67,7 +69,7 @@ fn unknown_settings_and_names_are_refused_with_what_is_known() {
     );
     assert_eq!(
         message("name = 'magic'"),
-        "unknown variant `magic`, expected one of `random`, `regularized_evolution`, `nsga2`, \
+        "unknown variant `magic`, expected one of `bespoke`, `random`, `regularized_evolution`, `nsga2`, \
          `local_search`, `mnasnet`, `once_for_all`"
     );
     assert_eq!(message("population = 3"), "missing field `name`");
@@ -143,6 +145,6 @@ fn a_problem_that_a_strategy_cannot_search_is_refused() {
     };
     assert_eq!(
         refusal(&StrategyConfig::default(), certain),
-        "strategy `nsga2`: `confidence` is 1; it is above 0 and below 1"
+        "strategy `bespoke`: `confidence` is 1; it is above 0 and below 1"
     );
 }
