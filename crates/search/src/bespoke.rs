@@ -2,9 +2,9 @@
 //!
 //! Gaussian processes on decisions and on features of the live graph expect each objective that no forecast knows
 //! beforehand; what is forecast (latencies, by a table or a predictor) is not learned again. The next proposal is the
-//! candidate with the greatest expected gain of hypervolume within the bounds; where there are bounds, every other
-//! proposal is that with the greatest expected improvement of the error alone, because a bound says which end of the
-//! front is wanted. Candidates are changes of the best architectures so far, random ones, and neighbours of the most
+//! candidate with the greatest expected gain of hypervolume within the bounds, by turns in values and in scores; where
+//! there are bounds, three proposals in four are those with the greatest expected improvement of the error alone,
+//! because a bound says which end of the front is wanted. Candidates are changes of the best architectures so far, random ones, and neighbours of the most
 //! promising of both. Pending trials count as if they had ended as expected (the kriging believer of Ginsbourger, Le
 //! Riche and Carraro 2010), so that proposals made at once differ.
 //!
@@ -107,6 +107,7 @@ impl Bespoke {
         }
         model.observe(&self.kernels);
         model.seeks = seeks;
+        model.confidence = self.proposals.confidence();
         for architecture in &self.pending {
             let point = encoder.point(architecture);
             model.believe(point, architecture, &mut self.proposals);
@@ -118,10 +119,11 @@ impl Bespoke {
     /// What the next proposal is to improve.
     fn seeks(&self) -> Seeks {
         let is_bounded = self.proposals.bounds().iter().any(Option::is_some);
-        match self.proposed % 4 {
-            1 | 3 if is_bounded => Seeks::Error,
-            0 | 1 => Seeks::Volume,
-            _ => Seeks::VolumeOfScores,
+        match (is_bounded, self.proposed % 4) {
+            (true, 0 | 2) => Seeks::LikelyError,
+            (true, 1) => Seeks::Error,
+            (false, 1 | 3) => Seeks::VolumeOfScores,
+            _ => Seeks::Volume,
         }
     }
 

@@ -89,6 +89,11 @@ impl Proposals {
         &self.problem.bounds
     }
 
+    /// How likely a proposal is to meet each bound, where a forecast says so.
+    pub(crate) fn confidence(&self) -> f64 {
+        self.problem.confidence
+    }
+
     /// Whether an architecture was proposed or reported.
     pub(crate) fn is_seen(&self, architecture: &Architecture) -> bool {
         self.seen.contains(architecture)

@@ -11,6 +11,12 @@ const NODES: usize = 16;
 const FARTHEST: f64 = 3.5;
 /// Of the range of an objective: how far the reference lies behind the worst observed value.
 const MARGIN: f64 = 0.1;
+/// Probabilities that add up to 1 do so up to this.
+const ROUNDING: f64 = 1e-9;
+/// The error that a network has at worst, in per cent.
+const WORST_ERROR: f64 = 100.0;
+/// Behind any value of another objective, of which nothing was observed.
+const UNKNOWN: f64 = 1e100;
 /// Multiples of this, less their whole part, are spread evenly (the golden ratio).
 const SPREAD: f64 = 0.618_033_988_749_895;
 
@@ -53,10 +59,10 @@ impl Gain {
                 values().fold(f64::NEG_INFINITY, f64::max),
             );
             let behind = most + MARGIN * (most - least) + f64::MIN_POSITIVE;
-            bound.unwrap_or(if behind.is_finite() {
-                behind
-            } else {
-                f64::MAX.sqrt()
+            bound.unwrap_or(match index {
+                _ if behind.is_finite() => behind,
+                0 => WORST_ERROR,
+                _ => UNKNOWN,
             })
         };
         Self {
@@ -80,11 +86,25 @@ impl Gain {
         self.expectation(expected, |point| self.volume(point))
     }
 
-    /// The expected improvement of the first objective.
+    /// The expected improvement of the error.
     pub fn of_error(&self, expected: &[Normal<'_>]) -> f64 {
-        let best = self.front.iter().map(|point| point[0]);
-        let best = best.fold(self.reference[0], f64::min);
+        let best = self.least_error();
         self.expectation(expected, |point| (best - point[0]).max(0.0))
+    }
+
+    /// The improvement of the error that is expected if the bounds are met, where that is as likely as is asked.
+    pub fn of_likely_error(&self, expected: &[Normal<'_>], confidence: f64) -> f64 {
+        let probability = self.expectation(expected, |_| 1.0);
+        if probability < confidence - ROUNDING {
+            return 0.0;
+        }
+        self.of_error(expected) / probability
+    }
+
+    /// The least error on the front.
+    fn least_error(&self) -> f64 {
+        let errors = self.front.iter().map(|point| point[0]);
+        errors.fold(self.reference[0], f64::min)
     }
 
     fn expectation(&self, expected: &[Normal<'_>], gain: impl Fn(&[f64]) -> f64) -> f64 {
@@ -221,6 +241,21 @@ mod tests {
         // Behind the front only an error below 5 gains, along 11 - 6.
         let expected = gain.of_volume(&[normal, exactly([0.0, 6.0])[1]]);
         assert!((expected - 5.0 * 0.3989).abs() < 0.1, "{expected}");
+    }
+
+    #[test]
+    fn likely_is_what_meets_the_bound_with_the_confidence_asked() {
+        let gain = gain(&[[5.0, 5.0]], [None, Some(5.0)]);
+        let of = |latency_ms, confidence| {
+            let latency = Normal {
+                mean: latency_ms,
+                deviation: 1.0,
+                warp: None,
+            };
+            gain.of_likely_error(&[exactly([2.0, 0.0])[0], latency], confidence)
+        };
+        assert!((of(4.9, 0.5) - 3.0).abs() < 1e-9);
+        assert_eq!([of(5.5, 0.5), of(4.9, 0.9)], [0.0, 0.0]);
     }
 
     #[test]

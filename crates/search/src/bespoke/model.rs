@@ -22,8 +22,8 @@ const BEST: usize = 288;
 const OTHERS: usize = 96;
 /// Candidates that are looked at before the neighbours of the most promising.
 const CANDIDATES: usize = 512;
-/// How often the neighbours of so many of the most promising candidates are looked at as well.
-const ROUNDS: usize = 2;
+/// How often at most the neighbours of so many of the most promising candidates are looked at as well.
+const ROUNDS: usize = 12;
 const PROMISING: usize = 3;
 
 /// The trials, the processes that they teach, and candidates.
@@ -41,6 +41,8 @@ pub(crate) struct Model {
     points: Vec<Point>,
     /// What the next choice is to improve.
     pub seeks: Seeks,
+    /// How likely a network is to meet the bounds if it is to be tried.
+    pub confidence: f64,
 }
 
 /// What a proposal is to improve.
@@ -52,6 +54,8 @@ pub(crate) enum Seeks {
     VolumeOfScores,
     /// The error, within the bounds.
     Error,
+    /// The same of those that are likely to meet the bounds, however likely: to try costs no more than to be sure.
+    LikelyError,
 }
 
 #[derive(Debug)]
@@ -141,6 +145,7 @@ impl Model {
             candidates: Vec::new(),
             points: Vec::new(),
             seeks: Seeks::Volume,
+            confidence: 0.5,
         })
     }
 
@@ -235,13 +240,17 @@ impl Model {
         });
         let drawn = drawn.collect();
         self.add(drawn, encoder, proposals);
+        let mut best = f64::NEG_INFINITY;
         for _ in 0..ROUNDS {
             let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
                 .map(|index| (index, self.promise(index)))
                 .collect();
             order.sort_by(|a, b| b.1.total_cmp(&a.1));
-            let best = order.iter().take(PROMISING);
-            let near = best.flat_map(|(index, _)| {
+            match order.first() {
+                Some((_, promise)) if *promise > best => best = *promise,
+                _ => break,
+            }
+            let near = order.iter().take(PROMISING).flat_map(|(index, _)| {
                 neighbours(space, &self.candidates[*index].architecture, rng)
             });
             let near = near.collect();
@@ -304,6 +313,7 @@ impl Model {
             Seeks::Volume => self.by_value.of_volume(&expected),
             Seeks::VolumeOfScores => self.by_score.of_volume(&expected),
             Seeks::Error => self.by_value.of_error(&expected),
+            Seeks::LikelyError => self.by_value.of_likely_error(&expected, self.confidence),
         }
     }
 
