@@ -28,7 +28,7 @@ use crate::{BespokeSettings, Finished, Problem, Strategy, pareto::Score, proposa
 use self::{
     encoder::Encoder,
     gaussian::{Kernel, Point},
-    model::{Model, Seeks},
+    model::{Model, Seeks, kept},
 };
 
 /// Surrogate-assisted search.
@@ -92,15 +92,21 @@ impl Bespoke {
 
     fn learn(&mut self, space: &Space) -> Option<Model> {
         let (known, seeks) = (self.known(space), self.seeks());
-        if self.proposed < self.settings.initial && !known.iter().all(|is_known| *is_known) {
+        let is_all_known = !known.is_empty() && known.iter().all(|is_known| *is_known);
+        if self.proposed < self.settings.initial && !is_all_known {
             return None;
         }
         let rng = &mut self.rng;
         let encoder = self.encoder.get_or_insert_with(|| Encoder::new(space, rng));
-        for trial in self.trials.iter_mut().filter(|trial| trial.point.is_none()) {
-            trial.point = Some(encoder.point(&trial.architecture));
+        let kept = kept(&self.trials);
+        for index in &kept {
+            let trial = &mut self.trials[*index];
+            if trial.point.is_none() {
+                trial.point = Some(encoder.point(&trial.architecture));
+            }
         }
-        let mut model = Model::new(&self.trials, &known, self.proposals.bounds())?;
+        let kept: Vec<&Trial> = kept.iter().map(|index| &self.trials[*index]).collect();
+        let mut model = Model::new(&kept, &known, self.proposals.bounds())?;
         if self.trials.len() >= self.learn_at {
             self.kernels = model.learned_kernels(&self.kernels);
             self.learn_at = self.trials.len() + self.trials.len() / 5 + 1;

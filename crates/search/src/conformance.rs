@@ -127,6 +127,16 @@ fn a_strategy_bears_the_name_of_its_config() {
 }
 
 #[test]
+fn a_problem_of_which_nothing_is_said_is_searched() {
+    let space = wide();
+    for config in every_strategy() {
+        if let Ok(mut strategy) = config.build(7, Problem::default()) {
+            assert!(strategy.suggest(&space).is_some(), "{}", config.name());
+        }
+    }
+}
+
+#[test]
 fn same_seed_and_results_give_the_same_proposals() {
     let space = wide();
     for config in every_strategy() {

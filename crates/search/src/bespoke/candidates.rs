@@ -8,7 +8,7 @@ const CROSSED: f64 = 0.3;
 /// Decisions that a child is expected to have redrawn; one of these.
 const CHANGES: [f64; 3] = [1.0, 2.0, 4.0];
 /// Neighbours of one architecture that are looked at.
-const NEIGHBOURS: usize = 96;
+const NEIGHBOURS: usize = 64;
 
 /// Architectures worth changing.
 #[derive(Debug)]

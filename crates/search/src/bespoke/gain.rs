@@ -31,6 +31,7 @@ pub(crate) struct Normal<'a> {
 /// The front so far, and what lies beyond interest.
 #[derive(Debug)]
 pub(crate) struct Gain {
+    /// By the first objective.
     front: Vec<Vec<f64>>,
     bounds: Vec<Option<f64>>,
     reference: Vec<f64>,
@@ -44,7 +45,7 @@ impl Gain {
     /// The gain over a front of feasible points. The reference is the bound, or where there is none a little behind
     /// the worst value that was observed.
     pub fn new(
-        front: Vec<Vec<f64>>,
+        mut front: Vec<Vec<f64>>,
         observed: &[impl AsRef<[Option<f64>]>],
         bounds: Vec<Option<f64>>,
     ) -> Self {
@@ -65,6 +66,7 @@ impl Gain {
                 _ => UNKNOWN,
             })
         };
+        front.sort_by(|a, b| a[0].total_cmp(&b[0]));
         Self {
             front,
             reference: bounds.iter().enumerate().map(reference).collect(),
@@ -77,7 +79,8 @@ impl Gain {
     pub fn add(&mut self, point: Vec<f64>) {
         if self.is_inside(&point) && !self.front.iter().any(|other| dominates(other, &point)) {
             self.front.retain(|other| !dominates(&point, other));
-            self.front.push(point);
+            let place = self.front.partition_point(|other| other[0] < point[0]);
+            self.front.insert(place, point);
         }
     }
 
@@ -139,22 +142,41 @@ impl Gain {
 
     /// The volume that a point has to itself.
     fn volume(&self, point: &[f64]) -> f64 {
-        if self
-            .front
-            .iter()
-            .any(|other| other == point || dominates(other, point))
-        {
+        let mut sides = point.iter().zip(&self.reference);
+        if sides.any(|(value, reference)| value >= reference) {
+            return 0.0;
+        }
+        if let ([x, y], [end, top]) = (point, &self.reference[..]) {
+            return self.area((*x, *y), (*end, *top));
+        }
+        let mut others = self.front.iter();
+        if others.any(|other| other == point || dominates(other, point)) {
             return 0.0;
         }
         let sides = point.iter().zip(&self.reference);
-        let own: f64 = sides
-            .map(|(value, reference)| (reference - value).max(0.0))
-            .product();
-        let shared = self
-            .front
-            .iter()
-            .map(|other| -> Vec<f64> { other.iter().zip(point).map(|(a, b)| a.max(*b)).collect() });
-        own - hypervolume(&shared.collect::<Vec<_>>(), &self.reference)
+        let own: f64 = sides.map(|(value, reference)| reference - value).product();
+        let shared = |other: &Vec<f64>| -> Vec<f64> {
+            other.iter().zip(point).map(|(a, b)| a.max(*b)).collect()
+        };
+        let shared: Vec<Vec<f64>> = self.front.iter().map(shared).collect();
+        own - hypervolume(&shared, &self.reference)
+    }
+
+    /// The same of two objectives: a sweep along the front.
+    fn area(&self, (x, y): (f64, f64), (end, top): (f64, f64)) -> f64 {
+        let (mut left, mut level, mut area) = (x, top, 0.0);
+        for other in &self.front {
+            if other[0] > left {
+                let right = other[0].min(end);
+                area += (right - left).max(0.0) * (level - y);
+                left = right;
+            }
+            level = level.min(other[1]);
+            if level <= y {
+                return area;
+            }
+        }
+        area + (end - left) * (level - y)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the trials so far say of the others.
 
+use std::collections::HashSet;
+
 use bespoke_space::{Architecture, Space};
 use rand::Rng;
 
@@ -37,12 +39,15 @@ pub(crate) struct Model {
     by_score: Gain,
     parents: Parents,
     candidates: Vec<Candidate>,
+    gathered: HashSet<Architecture>,
     /// Of the candidates, in their order.
     points: Vec<Point>,
     /// What the next choice is to improve.
     pub seeks: Seeks,
     /// How likely a network is to meet the bounds if it is to be tried.
     pub confidence: f64,
+    /// Counts what was believed.
+    version: u32,
 }
 
 /// What a proposal is to improve.
@@ -56,6 +61,12 @@ pub(crate) enum Seeks {
     Error,
     /// The same of those that are likely to meet the bounds, however likely: to try costs no more than to be sure.
     LikelyError,
+}
+
+// === impl Seeks ===
+
+impl Seeks {
+    const COUNT: usize = 4;
 }
 
 #[derive(Debug)]
@@ -78,15 +89,16 @@ struct Candidate {
     /// By objective, what the forecast says.
     forecast: Vec<Option<Expected>>,
     is_taken: bool,
+    /// For each aim, what the candidate promised last and in which version.
+    promises: [Option<(f64, u32)>; Seeks::COUNT],
 }
 
 // === impl Model ===
 
 impl Model {
-    /// A model of so many objectives, those of `known` being forecast. None while an objective that has to be learned
+    /// A model by the trials that [`kept`] chose, best first; the objectives that are `known` are forecast. None while an objective that has to be learned
     /// was never observed.
-    pub fn new(trials: &[Trial], known: &[bool], bounds: &[Option<f64>]) -> Option<Self> {
-        let kept = kept(trials);
+    pub fn new(kept: &[&Trial], known: &[bool], bounds: &[Option<f64>]) -> Option<Self> {
         let mut objectives = Vec::with_capacity(known.len());
         for (index, is_known) in known.iter().enumerate() {
             let values = kept
@@ -143,9 +155,11 @@ impl Model {
             by_score,
             parents: Parents(parents),
             candidates: Vec::new(),
+            gathered: HashSet::new(),
             points: Vec::new(),
             seeks: Seeks::Volume,
             confidence: 0.5,
+            version: 0,
         })
     }
 
@@ -218,6 +232,7 @@ impl Model {
             self.by_score.add(scores.collect());
             self.by_value.add(values);
         }
+        self.version += 1;
         for candidate in &mut self.candidates {
             candidate.is_taken |= candidate.architecture == *architecture;
         }
@@ -243,7 +258,7 @@ impl Model {
         let mut best = f64::NEG_INFINITY;
         for _ in 0..ROUNDS {
             let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
-                .map(|index| (index, self.promise(index)))
+                .map(|index| (index, self.refreshed(index)))
                 .collect();
             order.sort_by(|a, b| b.1.total_cmp(&a.1));
             match order.first() {
@@ -264,14 +279,8 @@ impl Model {
         encoder: &mut Encoder,
         proposals: &mut Proposals,
     ) {
-        architectures.sort_unstable_by(|a, b| a.choices().cmp(b.choices()));
-        architectures.dedup();
         architectures.retain(|architecture| {
-            !proposals.is_seen(architecture)
-                && self
-                    .candidates
-                    .iter()
-                    .all(|candidate| candidate.architecture != *architecture)
+            !proposals.is_seen(architecture) && self.gathered.insert(architecture.clone())
         });
         let forecasts = proposals.expect(&architectures);
         let new: Vec<Point> = architectures
@@ -292,15 +301,48 @@ impl Model {
                 architecture,
                 forecast,
                 is_taken: false,
+                promises: [None; Seeks::COUNT],
             }));
     }
 
-    /// The most promising candidate that was not taken.
-    pub fn best(&self) -> Option<Architecture> {
-        let open = (0..self.candidates.len()).filter(|index| !self.candidates[*index].is_taken);
-        let promises = open.map(|index| (index, self.promise(index)));
-        let best = promises.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    /// The most promising candidate that was not taken. What is believed only lowers promises, so that those that were
+    /// lower before need not be looked at again.
+    pub fn best(&mut self) -> Option<Architecture> {
+        let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
+            .filter(|index| !self.candidates[*index].is_taken)
+            .map(|index| (index, self.last_promise(index)))
+            .collect();
+        order.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut best: Option<(usize, f64)> = None;
+        for (index, before) in order {
+            if best.is_some_and(|(_, promise)| promise >= before) {
+                break;
+            }
+            let promise = self.refreshed(index);
+            if best.is_none_or(|(_, greatest)| promise > greatest) {
+                best = Some((index, promise));
+            }
+        }
         best.map(|(index, _)| self.candidates[index].architecture.clone())
+    }
+
+    /// What a candidate promised when it was last looked at.
+    fn last_promise(&self, candidate: usize) -> f64 {
+        let promise = self.candidates[candidate].promises[self.seeks as usize];
+        promise.map_or(f64::INFINITY, |(promise, _)| promise)
+    }
+
+    /// What a candidate promises now.
+    fn refreshed(&mut self, candidate: usize) -> f64 {
+        let aim = self.seeks as usize;
+        match self.candidates[candidate].promises[aim] {
+            Some((promise, version)) if version == self.version => promise,
+            _ => {
+                let promise = self.promise(candidate);
+                self.candidates[candidate].promises[aim] = Some((promise, self.version));
+                promise
+            }
+        }
     }
 
     fn promise(&self, candidate: usize) -> f64 {
@@ -365,16 +407,15 @@ impl Objective {
     }
 }
 
-/// The trials that are learned from, the best first.
-fn kept(trials: &[Trial]) -> Vec<&Trial> {
-    let (scored, others): (Vec<&Trial>, Vec<&Trial>) =
-        trials.iter().partition(|trial| trial.score.is_some());
-    let scores: Vec<Score> = scored
+/// The positions of the trials that are learned from, the best first.
+pub(crate) fn kept(trials: &[Trial]) -> Vec<usize> {
+    let (scored, others): (Vec<usize>, Vec<usize>) =
+        (0..trials.len()).partition(|index| trials[*index].score.is_some());
+    let scores = scored
         .iter()
-        .filter_map(|trial| trial.score.clone())
-        .collect();
-    let ranked = constrained_non_dominated_sort(&scores).concat();
-    let mut kept: Vec<&Trial> = ranked.into_iter().map(|index| scored[index]).collect();
+        .filter_map(|index| trials[*index].score.clone());
+    let ranked = constrained_non_dominated_sort(&scores.collect::<Vec<Score>>()).concat();
+    let mut kept: Vec<usize> = ranked.into_iter().map(|rank| scored[rank]).collect();
     kept.extend(others);
     if kept.len() > BEST + OTHERS {
         let others = kept.split_off(BEST);
