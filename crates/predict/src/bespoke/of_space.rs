@@ -4,7 +4,7 @@ use bespoke_measure::Estimate;
 use bespoke_space::{Architecture, PieceId, Space};
 
 use super::predictor::{BespokePredictor, Sums};
-use crate::{PredictError, Reader};
+use crate::{Features, PredictError, Reader};
 
 /// A [`BespokePredictor`] for the architectures of one space.
 ///
@@ -15,6 +15,8 @@ pub struct SpacePredictor {
     predictor: BespokePredictor,
     reader: Reader,
     /// By piece; `None` where the piece can be dead or make others so.
+    features: Vec<Option<Features>>,
+    /// Of the same.
     prices: Vec<Option<Sums>>,
     pieces: Vec<PieceId>,
 }
@@ -27,6 +29,7 @@ impl SpacePredictor {
         Self {
             predictor,
             reader: Reader::new(space),
+            features: Vec::new(),
             prices: Vec::new(),
             pieces: Vec::new(),
         }
@@ -36,6 +39,7 @@ impl SpacePredictor {
     pub fn replace(&mut self, predictor: BespokePredictor) {
         self.predictor = predictor;
         self.prices.clear();
+        self.price_new_pieces();
     }
 
     /// The price of an architecture: that of its network, up to rounding.
@@ -44,14 +48,10 @@ impl SpacePredictor {
     /// When the architecture does not lower to a graph.
     pub fn price(&mut self, architecture: &Architecture) -> Result<Estimate, PredictError> {
         self.reader.pieces(architecture, &mut self.pieces)?;
-        for piece in self.prices.len()..self.reader.seen() {
-            let features = self.reader.whole(piece);
-            self.prices.push(features.map(|features| {
-                let mut sums = Sums::default();
-                self.predictor.add(&features, &mut sums);
-                sums
-            }));
+        for piece in self.features.len()..self.reader.seen() {
+            self.features.push(self.reader.whole(piece));
         }
+        self.price_new_pieces();
         let mut total = self.predictor.nothing();
         for piece in &self.pieces {
             let Some(sums) = &self.prices[piece.index()] else {
@@ -63,5 +63,14 @@ impl SpacePredictor {
             }
         }
         Ok(self.predictor.estimate(&total))
+    }
+
+    fn price_new_pieces(&mut self) {
+        let new = &self.features[self.prices.len()..];
+        self.prices.extend(new.iter().map(|features| {
+            let mut sums = Sums::default();
+            self.predictor.add(features.as_ref()?, &mut sums);
+            Some(sums)
+        }));
     }
 }
