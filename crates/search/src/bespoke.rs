@@ -2,13 +2,17 @@
 //!
 //! Gaussian processes on decisions and on features of the live graph expect each objective that no forecast knows
 //! beforehand; what is forecast (latencies, by a table or a predictor) is not learned again. The next proposal is the
-//! candidate with the greatest expected gain of hypervolume within the bounds, by turns in values and in scores; where
-//! there are bounds, three proposals in four are those with the greatest expected improvement of the error alone,
-//! because a bound says which end of the front is wanted. Candidates are changes of the best architectures so far, random ones, and neighbours of the most
-//! promising of both. Pending trials count as if they had ended as expected (the kriging believer of Ginsbourger, Le
-//! Riche and Carraro 2010), so that proposals made at once differ.
+//! candidate with the greatest expected gain of hypervolume within the bounds, by turns in values and in scores. A bound
+//! says which end of the front is wanted: where there is one, two proposals in four are the most accurate of those that
+//! are likely to keep it, one is that with the greatest expected improvement of the error, and one gains hypervolume.
 //!
-//! The objectives are learned by rank, on a normal scale, so that a few networks that do not learn at all spoil nothing.
+//! Candidates are changes of the best architectures so far, random ones, and neighbours of the most promising of both.
+//! Pending trials count as if they had ended as expected (the kriging believer of Ginsbourger, Le Riche and Carraro
+//! 2010), so that proposals made at once differ.
+//!
+//! The error is learned by rank, on a normal scale, so that a few networks that do not learn at all spoil nothing; costs
+//! are learned as logarithms.
+//!
 //! Of long histories the best trials and an even choice of the others are learned from, so that a proposal takes about
 //! as long after 10,000 trials as after 400.
 
