@@ -91,7 +91,8 @@ impl Bespoke {
         let seeks = self.seeks();
         let model = self.model.as_mut()?;
         model.seeks = seeks;
-        self.proposals.admit(model.best()?)
+        let best = model.best(&self.proposals)?;
+        self.proposals.admit(best)
     }
 
     fn learn(&mut self, space: &Space) -> Option<Model> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bespoke_space::Architecture;
+use bespoke_space::{Architecture, Space};
 use rand::RngCore;
 
 use crate::Finished;
@@ -55,6 +55,13 @@ impl Problem {
             bounds,
             ..Self::default()
         }
+    }
+
+    /// A random architecture: of those that meet the bounds where the forecast can draw them, else of all.
+    pub(crate) fn draw(&mut self, space: &Space, rng: &mut impl RngCore) -> Architecture {
+        let forecast = self.forecast.as_mut();
+        let within = forecast.and_then(|forecast| forecast.sample(rng));
+        within.unwrap_or_else(|| space.sample(rng))
     }
 
     /// What no strategy can work with: the key, and what is wrong with it.

@@ -66,11 +66,7 @@ impl Proposals {
     /// An unseen architecture drawn at random: from those that meet the bounds where the forecast can draw them, else
     /// from all.
     pub(crate) fn random(&mut self, space: &Space, rng: &mut impl RngCore) -> Option<Architecture> {
-        self.first_admitted(space, |problem| {
-            let forecast = problem.forecast.as_mut();
-            let within = forecast.and_then(|forecast| forecast.sample(rng));
-            within.unwrap_or_else(|| space.sample(rng))
-        })
+        self.first_admitted(space, |problem| problem.draw(space, rng))
     }
 
     /// The first draw that was never seen and is expected to meet the bounds. When a bounded number of draws gave none,
@@ -109,9 +105,7 @@ impl Proposals {
 
     /// A random architecture, seen or not: of those that meet the bounds where the forecast can draw them.
     pub(crate) fn drawn(&mut self, space: &Space, rng: &mut impl RngCore) -> Architecture {
-        let forecast = self.problem.forecast.as_mut();
-        let within = forecast.and_then(|forecast| forecast.sample(rng));
-        within.unwrap_or_else(|| space.sample(rng))
+        self.problem.draw(space, rng)
     }
 
     /// The architecture, if it was never seen and is expected to meet the bounds.

@@ -1,20 +1,19 @@
 //! `bespoke space`: look into a search space.
 
-use std::{
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, anyhow, bail};
-use bespoke_predict::lookup::{Format, LookupTable, Prices};
+use bespoke_predict::lookup::Prices;
 use bespoke_space::{Architecture, Chain, Expanded, PieceId, Space, Within, WithinError};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
-use super::{print, print_json};
+use super::{
+    print, print_json,
+    table::{Fixed, lookup_table},
+};
 use crate::{
-    arguments::{self, Fix, Sample},
+    arguments::{self, Sample},
     report::grid,
     sources,
 };
@@ -99,7 +98,11 @@ fn sample(arguments: &Sample) -> anyhow::Result<()> {
     }
     let within = match fix.is_empty() {
         true => None,
-        false => Some(Within::new(expand(&mut space.chain(), fix)?, |_| 0.0, 0.0)?),
+        false => Some(Within::new(
+            Fixed::new(&space, fix)?.expand(&mut space.chain())?,
+            |_| 0.0,
+            0.0,
+        )?),
     };
     let mut draw = || {
         let architecture = match &within {
@@ -117,7 +120,7 @@ fn sample(arguments: &Sample) -> anyhow::Result<()> {
 
 fn sample_priced(space: &Space, arguments: &Sample, rng: &mut ChaCha8Rng) -> anyhow::Result<()> {
     let mut chain = space.chain();
-    let expanded = expand(&mut chain, &arguments.fix)?;
+    let expanded = Fixed::new(space, &arguments.fix)?.expand(&mut chain)?;
     let tables = priced_tables(arguments, &chain, &expanded)?;
     let within = within(space, expanded, &tables)?;
     if !arguments.json && !arguments.bound_ms.is_empty() {
@@ -188,40 +191,6 @@ fn priced_tables(
         })
     };
     paths.iter().enumerate().map(table).collect()
-}
-
-/// A look-up table, and what its file is called.
-fn lookup_table(path: &Path) -> anyhow::Result<(String, LookupTable)> {
-    let file = path.display().to_string();
-    let format = Format::of_file(&file);
-    let format = format.with_context(|| format!("{file}: a table ends in .yaml, .csv or .txt"))?;
-    let table = LookupTable::parse(format, &file, &sources::text(path)?)?;
-    Ok((file, table))
-}
-
-/// The networks with the options asked for.
-fn expand(chain: &mut Chain, fixes: &[Fix]) -> anyhow::Result<Expanded> {
-    let space = chain.space().clone();
-    let decisions = space.decisions();
-    for Fix { path, option } in fixes {
-        let decision = decisions.iter().find(|decision| decision.path() == path);
-        let Some(decision) = decision else {
-            bail!(
-                "the space {} has no decision `{path}`; `bespoke space show` lists them",
-                space.name()
-            );
-        };
-        if !decision.options().contains(option) {
-            let options = decision.options().join(", ");
-            bail!("`{path}` is not `{option}` but one of {options}");
-        }
-    }
-    let allows = |decision: usize, option: u16| {
-        let decision = &decisions[decision];
-        let mut fixes = fixes.iter().filter(|fix| fix.path == decision.path());
-        fixes.all(|fix| fix.option == decision.options()[usize::from(option)])
-    };
-    Ok(chain.expand_where(allows)?)
 }
 
 /// Those of the expanded networks that keep the bounds of all tables.

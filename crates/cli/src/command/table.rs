@@ -2,7 +2,7 @@
 
 mod rows;
 
-use std::{collections::BTreeMap, ffi::OsString, process::ExitCode};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use bespoke_agent::measure_local;
@@ -11,7 +11,7 @@ use bespoke_device::TargetSpec;
 use bespoke_graph::{ExportOptions, Graph, Model, Weights};
 use bespoke_measure::{Measurement, Protocol};
 use bespoke_predict::lookup::{Format, Layout, LookupTable, Prices};
-use bespoke_space::{Architecture, Space};
+use bespoke_space::{Architecture, Chain, Expanded, Space};
 use indicatif::ProgressBar;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::json;
@@ -41,7 +41,7 @@ pub fn run(arguments: &arguments::Table) -> anyhow::Result<ExitCode> {
 
 async fn measure(arguments: &MeasureTable) -> anyhow::Result<()> {
     let space = sources::space(&arguments.space)?;
-    let fixed = fixed(&space, &arguments.on.fix)?;
+    let fixed = Fixed::new(&space, &arguments.on.fix)?;
     let architectures = draw(&space, &fixed, arguments.networks, arguments.seed);
     let targets: Vec<String> = arguments.target.iter().map(ToString::to_string).collect();
     let mut rows = Rows::open(&arguments.out, &targets)?;
@@ -68,10 +68,10 @@ async fn measure(arguments: &MeasureTable) -> anyhow::Result<()> {
 
 async fn operators(arguments: &Operators) -> anyhow::Result<()> {
     let space = sources::space(&arguments.space)?;
-    let fixed = fixed(&space, &arguments.on.fix)?;
+    let fixed = Fixed::new(&space, &arguments.on.fix)?;
     let format = format_of(&arguments.out)?;
     let mut chain = space.chain();
-    let expanded = chain.expand_where(|decision, option| fixed.allows(decision, option))?;
+    let expanded = fixed.expand(&mut chain)?;
     let operators = Layout::from(arguments.layout).operators(&chain, &expanded)?;
     let meter = Meter::new(&arguments.on).await?;
     let bar = progress_bar("operators");
@@ -94,12 +94,10 @@ async fn operators(arguments: &Operators) -> anyhow::Result<()> {
 
 fn bounds(arguments: &Bounds) -> anyhow::Result<()> {
     let space = sources::space(&arguments.space)?;
-    let fixed = fixed(&space, &arguments.fix)?;
-    let file = arguments.lookup_table.display().to_string();
-    let text = sources::text(&arguments.lookup_table)?;
-    let table = LookupTable::parse(format_of(&arguments.lookup_table)?, &file, &text)?;
+    let fixed = Fixed::new(&space, &arguments.fix)?;
+    let (file, table) = lookup_table(&arguments.lookup_table)?;
     let mut chain = space.chain();
-    let expanded = chain.expand_where(|decision, option| fixed.allows(decision, option))?;
+    let expanded = fixed.expand(&mut chain)?;
     let prices = Prices::new(&table, arguments.layout.into(), &chain, &expanded);
     let ends = [
         ("least", prices.least(&expanded)),
@@ -124,47 +122,54 @@ fn bounds(arguments: &Bounds) -> anyhow::Result<()> {
 }
 
 /// Options that decisions are held to.
-#[derive(Default)]
 pub struct Fixed(BTreeMap<usize, u16>);
 
 // === impl Fixed ===
 
 impl Fixed {
-    fn allows(&self, decision: usize, option: u16) -> bool {
-        self.0.get(&decision).is_none_or(|only| *only == option)
+    /// The options asked for, where the space has them.
+    pub fn new(space: &Space, fixes: &[Fix]) -> anyhow::Result<Self> {
+        let option = |fix: &Fix| {
+            let decisions = space.decisions();
+            let decision = decisions
+                .iter()
+                .position(|decision| decision.path() == fix.path);
+            let Some(decision) = decision else {
+                bail!(
+                    "the space {} has no decision `{}`; `bespoke space show` lists them",
+                    space.name(),
+                    fix.path
+                );
+            };
+            let options = decisions[decision].options();
+            let option = options.iter().position(|option| *option == fix.option);
+            let option = option.with_context(|| {
+                format!(
+                    "`{}` is not `{}` but one of {}",
+                    fix.path,
+                    fix.option,
+                    options.join(", ")
+                )
+            })?;
+            Ok((decision, u16::try_from(option)?))
+        };
+        let options = fixes.iter().map(option);
+        options.collect::<anyhow::Result<_>>().map(Self)
+    }
+
+    /// The networks that have these options.
+    pub fn expand(&self, chain: &mut Chain) -> anyhow::Result<Expanded> {
+        let allows =
+            |decision: usize, option: u16| self.0.get(&decision).is_none_or(|only| *only == option);
+        Ok(chain.expand_where(allows)?)
     }
 }
 
-fn fixed(space: &Space, fixes: &[Fix]) -> anyhow::Result<Fixed> {
-    let option = |fix: &Fix| {
-        let decisions = space.decisions();
-        let decision = decisions
-            .iter()
-            .position(|decision| decision.path() == fix.path);
-        let Some(decision) = decision else {
-            bail!(
-                "the space {} has no decision `{}`; `bespoke space show` lists them",
-                space.name(),
-                fix.path
-            );
-        };
-        let options = decisions[decision].options();
-        let option = options.iter().position(|option| *option == fix.option);
-        let option = option.with_context(|| {
-            format!(
-                "`{}` is not `{}` but one of {}",
-                fix.path,
-                fix.option,
-                options.join(", ")
-            )
-        })?;
-        Ok((decision, u16::try_from(option)?))
-    };
-    fixes
-        .iter()
-        .map(option)
-        .collect::<anyhow::Result<_>>()
-        .map(Fixed)
+/// A look-up table, and what its file is called.
+pub fn lookup_table(path: &Path) -> anyhow::Result<(String, LookupTable)> {
+    let file = path.display().to_string();
+    let table = LookupTable::parse(format_of(path)?, &file, &sources::text(path)?)?;
+    Ok((file, table))
 }
 
 /// Different architectures, drawn uniformly: as many as asked, or as many as there are.
@@ -239,7 +244,7 @@ pub fn onnx(graph: &Graph) -> anyhow::Result<Vec<u8>> {
     }))
 }
 
-fn format_of(path: &std::path::Path) -> anyhow::Result<Format> {
+fn format_of(path: &Path) -> anyhow::Result<Format> {
     let file = path.display().to_string();
     Format::of_file(&file).with_context(|| format!("{file}: a table ends in .yaml, .csv or .txt"))
 }

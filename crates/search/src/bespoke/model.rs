@@ -88,7 +88,6 @@ struct Candidate {
     architecture: Architecture,
     /// By objective, what the forecast says.
     forecast: Vec<Option<Expected>>,
-    is_taken: bool,
     /// For each aim, what the candidate promised last and in which version.
     promises: [Option<(f64, u32)>; Seeks::COUNT],
 }
@@ -233,9 +232,6 @@ impl Model {
             self.by_value.add(values);
         }
         self.version += 1;
-        for candidate in &mut self.candidates {
-            candidate.is_taken |= candidate.architecture == *architecture;
-        }
     }
 
     /// Gathers candidates.
@@ -300,16 +296,15 @@ impl Model {
             .extend(candidates.map(|(architecture, forecast)| Candidate {
                 architecture,
                 forecast,
-                is_taken: false,
                 promises: [None; Seeks::COUNT],
             }));
     }
 
-    /// The most promising candidate that was not taken. What is believed only lowers promises, so that those that were
+    /// The most promising candidate that was not proposed. What is believed only lowers promises, so that those that were
     /// lower before need not be looked at again.
-    pub fn best(&mut self) -> Option<Architecture> {
+    pub fn best(&mut self, proposals: &Proposals) -> Option<Architecture> {
         let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
-            .filter(|index| !self.candidates[*index].is_taken)
+            .filter(|index| !proposals.is_seen(&self.candidates[*index].architecture))
             .map(|index| (index, self.last_promise(index)))
             .collect();
         order.sort_by(|a, b| b.1.total_cmp(&a.1));
