@@ -3,6 +3,7 @@
 //! Pure: the clock is passed in, so that every decision of the protocol is tested on synthetic clocks.
 
 mod early_stopping;
+mod interference;
 mod price;
 mod protocol;
 mod quantity;
@@ -11,6 +12,7 @@ mod statistics;
 mod timing;
 
 pub use early_stopping::least_queries_under;
+pub use interference::Interference;
 pub use price::{Price, PriceSource};
 pub use protocol::{Protocol, ProtocolError};
 pub use quantity::{Bytes, Latency, QuantityError};
