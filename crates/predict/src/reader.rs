@@ -16,8 +16,12 @@ pub struct Reader {
     chain: Chain,
     /// Whether networks are read without their dead code.
     is_live: bool,
+    /// What every network ends in behind the layers of the space.
+    ending: Option<Graph>,
     /// By piece.
     parts: Vec<Part>,
+    /// Of the ending.
+    last: Option<Part>,
     keys: Vec<Key>,
     numbers: HashMap<Key, u32>,
     /// One sum for each key, zero between networks.
@@ -59,7 +63,9 @@ impl Reader {
         Self {
             chain: space.chain(),
             is_live: false,
+            ending: None,
             parts: Vec::new(),
+            last: None,
             keys: Vec::new(),
             numbers: HashMap::new(),
             sums: Vec::new(),
@@ -67,12 +73,25 @@ impl Reader {
         }
     }
 
-    /// A reader of networks as they are deployed, which is what is measured here: nothing is left of dead code.
+    /// A reader of networks without their dead code.
     pub fn live(space: &Space) -> Self {
         Self {
             is_live: true,
             ..Self::new(space)
         }
+    }
+
+    /// A reader of networks as they are deployed, which is what is measured here: nothing is left of dead code, and the
+    /// outputs are probabilities.
+    pub fn deployed(space: &Space) -> Self {
+        let (builder, input) = Graph::builder(&[space.classes()]);
+        let scores = builder.finish(input).expect("an input is a graph");
+        let ending = scores.with_probabilities();
+        let ending = ending.expect("scores of classes have probabilities");
+        let mut reader = Self::live(space);
+        reader.last = Some(reader.part(&ending));
+        reader.ending = Some(ending);
+        reader
     }
 
     /// The space.
@@ -96,6 +115,7 @@ impl Reader {
             .pieces
             .iter()
             .map(|piece| self.parts[piece.index()].flops);
+        let flops = flops.chain(self.last.as_ref().map(|last| last.flops));
         Ok(Network::new(architecture.clone(), flops.sum(), features))
     }
 
@@ -120,13 +140,21 @@ impl Reader {
     pub(crate) fn whole(&self, piece: usize) -> Option<Features> {
         let part = &self.parts[piece];
         let is_whole = part.uses_input && part.fed.uses_input && !part.fed.gives_zeros;
-        is_whole.then(|| {
-            let mut features = Features::of(&self.chain.pieces()[piece].graph);
-            if self.is_live {
-                features.drop_dead();
-            }
-            features
-        })
+        is_whole.then(|| self.features(&self.chain.pieces()[piece].graph))
+    }
+
+    /// The features of what every network ends in behind its pieces.
+    pub(crate) fn ending(&self) -> Features {
+        let ending = self.ending.as_ref();
+        ending.map_or_else(Features::default, |graph| self.features(graph))
+    }
+
+    fn features(&self, graph: &Graph) -> Features {
+        let mut features = Features::of(graph);
+        if self.is_live {
+            features.drop_dead();
+        }
+        features
     }
 
     /// The sums at each level, in the order of their keys.
@@ -145,13 +173,18 @@ impl Reader {
             keys: &self.keys,
         };
         let all = &self.parts;
-        let live = |(part, is_starved): &(usize, bool)| all[*part].live(*is_starved);
+        let (raw, used) = (parts.iter(), used.iter());
+        let raw = raw.map(|part| &all[*part]).chain(&self.last);
+        let used = used.map(|part| &all[*part]).chain(&self.last);
+        let live = lives.iter();
+        let live = live.map(|(part, is_starved)| all[*part].live(*is_starved));
+        let live = live.chain(self.last.as_ref().map(|last| &last.fed));
         Ok([
-            adder.total(parts.iter().map(|part| &all[*part].raw)),
-            adder.total(used.iter().map(|part| &all[*part].used)),
-            adder.total(lives.iter().map(|part| &live(part).all)),
-            adder.total(lives.iter().map(|part| &live(part).distinct)),
-            adder.total(lives.iter().map(|part| &live(part).path)),
+            adder.total(raw.map(|part| &part.raw)),
+            adder.total(used.map(|part| &part.used)),
+            adder.total(live.clone().map(|live| &live.all)),
+            adder.total(live.clone().map(|live| &live.distinct)),
+            adder.total(live.map(|live| &live.path)),
         ])
     }
 
@@ -192,16 +225,20 @@ impl Reader {
     fn look_at_new_pieces(&mut self) {
         for index in self.parts.len()..self.chain.pieces().len() {
             let graph = self.chain.pieces()[index].graph.clone();
-            let counted = Counted::of(&graph);
-            let part = Part {
-                flops: graph.cost().flops,
-                raw: self.numbers_of(counted.features.at(Level::Raw)),
-                used: self.numbers_of(counted.features.at(Level::Used)),
-                uses_input: counted.uses_input,
-                fed: self.live_part(&counted),
-                starved: None,
-            };
+            let part = self.part(&graph);
             self.parts.push(part);
+        }
+    }
+
+    fn part(&mut self, graph: &Graph) -> Part {
+        let counted = Counted::of(graph);
+        Part {
+            flops: graph.cost().flops,
+            raw: self.numbers_of(counted.features.at(Level::Raw)),
+            used: self.numbers_of(counted.features.at(Level::Used)),
+            uses_input: counted.uses_input,
+            fed: self.live_part(&counted),
+            starved: None,
         }
     }
 
@@ -324,6 +361,23 @@ mod tests {
                 let read = reader.network(&architecture).expect("it lowers");
                 let whole = Network::of(&space, &architecture).expect("it lowers");
                 assert_alike(&read, &whole, &space.format_architecture(&architecture));
+            }
+        }
+    }
+
+    #[test]
+    fn read_as_it_is_deployed_a_network_is_what_is_measured_of_it() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for name in Space::builtin_names() {
+            let space = Space::builtin(name).expect("it comes with the program");
+            let mut reader = Reader::deployed(&space);
+            for _ in 0..10 {
+                let architecture = space.sample(&mut rng);
+                let read = reader.network(&architecture).expect("it lowers");
+                let graph = space.lower(&architecture).expect("it lowers").live();
+                let deployed = graph.with_probabilities().expect("it ends in classes");
+                let what = space.format_architecture(&architecture);
+                assert_alike(&read, &Network::from(&deployed), &what);
             }
         }
     }

@@ -46,6 +46,9 @@ pub struct Expected {
     pub deviation: f64,
 }
 
+/// Standard deviations from the middle of a normal distribution to the ends of the interval that holds 90 % of it.
+const DEVIATIONS_OF_90_PERCENT: f64 = 1.644_853_626_951;
+
 // === impl Problem ===
 
 impl Problem {
@@ -100,6 +103,23 @@ impl fmt::Debug for Problem {
 // === impl Expected ===
 
 impl Expected {
+    /// What is known exactly.
+    pub fn exactly(value: f64) -> Self {
+        Self {
+            value,
+            deviation: 0.0,
+        }
+    }
+
+    /// A value that is expected in an interval with a probability of 90 %. Of an interval that is not symmetric, the
+    /// width counts.
+    pub fn within_90_percent(value: f64, low: f64, high: f64) -> Self {
+        Self {
+            value,
+            deviation: (high - low) / (2.0 * DEVIATIONS_OF_90_PERCENT),
+        }
+    }
+
     /// By which share of the bound it is exceeded, seen so many deviations above the mean; 0 when it is met. Of a bound
     /// of 0, the excess itself.
     pub(crate) fn excess(self, bound: f64, deviations: f64) -> f64 {
@@ -128,6 +148,15 @@ mod tests {
         assert_eq!(expected.excess(4.0, -1.0), 0.5);
         assert_eq!(expected.excess(0.0, 0.0), 8.0);
         assert_eq!(expected.excess(-4.0, 0.0), 3.0);
+    }
+
+    #[test]
+    fn an_interval_holds_nine_in_ten() {
+        let expected = Expected::within_90_percent(10.0, 6.0, 12.0);
+        let deviations = 3.0 / expected.deviation;
+        assert!((crate::normal::quantile(0.95) - deviations).abs() < 1e-6);
+        assert_eq!(expected.value, 10.0);
+        assert_eq!(Expected::exactly(3.0).excess(2.0, 9.0), 0.5);
     }
 
     #[test]

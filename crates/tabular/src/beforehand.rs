@@ -92,12 +92,8 @@ impl Forecast for Beforehand {
 /// Every objective as the tables have it.
 fn exactly(networks: &Networks, architecture: &Architecture) -> Vec<Option<Expected>> {
     let objectives = networks.objectives(networks.row(architecture));
-    let known = |value| Expected {
-        value,
-        deviation: 0.0,
-    };
     objectives
         .into_iter()
-        .map(|value| Some(known(value)))
+        .map(|value| Some(Expected::exactly(value)))
         .collect()
 }

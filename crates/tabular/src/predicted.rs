@@ -1,35 +1,14 @@
 //! Latencies as a predictor expects them.
 
-use bespoke_predict::{
-    BespokePredictor, Network, PredictError, Prior, Reader, Sample, SpacePredictor,
-};
+use bespoke_measure::Latency;
+use bespoke_predict::{Reader, SpacePredictor};
 use bespoke_search::{Expected, Finished, Forecast};
 use bespoke_space::Architecture;
 
 use crate::{Benchmark, Sampled, TabularError};
 
-/// Standard deviations from the middle of a normal distribution to the ends of the interval that holds 90 % of it.
-const DEVIATIONS_OF_90_PERCENT: f64 = 1.644_853_626_951;
-
-/// How many trials a predictor learns from beside its samples: the latest. Adapting takes time in proportion to the
-/// cube of all.
-const MOST_TRIALS: usize = 60;
-
 /// A predictor for each target, which learned from the samples and learns from every trial.
-struct Predicted {
-    reader: Reader,
-    prior: Prior,
-    targets: Vec<Target>,
-    /// How many samples came before the trials.
-    samples: usize,
-}
-
-/// What is known of one target.
-struct Target {
-    measured: Vec<(Network, f64)>,
-    predictor: SpacePredictor,
-    is_stale: bool,
-}
+struct Predicted(SpacePredictor);
 
 // === impl Sampled ===
 
@@ -40,79 +19,35 @@ impl Sampled {
     /// # Errors
     /// When a target cannot be learned from its samples.
     pub fn forecast(&self, benchmark: &Benchmark) -> Result<Box<dyn Forecast>, TabularError> {
-        let space = benchmark.space();
-        let mut reader = Reader::new(space);
-        let mut targets = Vec::with_capacity(self.targets.len());
-        for measured in &self.targets {
-            let networks = measured
-                .iter()
-                .map(|(architecture, latency_ms)| Ok((reader.network(architecture)?, *latency_ms)));
-            let measured: Vec<(Network, f64)> = networks.collect::<Result<_, PredictError>>()?;
-            let predictor = learned(&self.prior, &measured)?;
-            targets.push(Target {
-                predictor: SpacePredictor::new(space, predictor),
-                measured,
-                is_stale: false,
-            });
+        let mut predictor = SpacePredictor::new(Reader::new(benchmark.space()));
+        for samples in &self.targets {
+            predictor.add_target(self.prior.clone(), samples)?;
         }
-        Ok(Box::new(Predicted {
-            reader,
-            prior: self.prior.clone(),
-            samples: self.targets.first().map_or(0, Vec::len),
-            targets,
-        }))
+        Ok(Box::new(Predicted(predictor)))
     }
-}
-
-fn learned(prior: &Prior, measured: &[(Network, f64)]) -> Result<BespokePredictor, PredictError> {
-    let samples = measured.iter().map(|(network, latency_ms)| Sample {
-        network,
-        latency_ms: *latency_ms,
-    });
-    prior.adapted(&samples.collect::<Vec<_>>())
 }
 
 // === impl Predicted ===
 
 impl Forecast for Predicted {
     fn expect(&mut self, architectures: &[Architecture]) -> Vec<Vec<Option<Expected>>> {
-        for target in self.targets.iter_mut().filter(|target| target.is_stale) {
-            if let Ok(predictor) = learned(&self.prior, &target.measured) {
-                target.predictor.replace(predictor);
-            }
-            target.is_stale = false;
-        }
-        let mut expect = |architecture| {
-            let targets = self.targets.iter_mut();
-            let latencies = targets.map(|target| expected(&mut target.predictor, architecture));
+        let expect = |architecture| {
+            let prices = self.0.price(architecture).unwrap_or_default();
+            let latencies = prices.iter().map(|price| {
+                let [ms, low, high] =
+                    [price.median_ms, price.low_ms, price.high_ms].map(Latency::ms);
+                Some(Expected::within_90_percent(ms, low, high))
+            });
             std::iter::once(None).chain(latencies).collect()
         };
-        architectures.iter().map(&mut expect).collect()
+        architectures.iter().map(expect).collect()
     }
 
     fn update(&mut self, finished: &Finished) {
-        let Ok(network) = self.reader.network(finished.architecture()) else {
+        let Some((_, latencies_ms)) = finished.objectives().split_first() else {
             return;
         };
-        let latencies = finished.objectives().iter().skip(1);
-        for (target, latency_ms) in self.targets.iter_mut().zip(latencies) {
-            let Some(latency_ms) = latency_ms else {
-                continue;
-            };
-            if target.measured.len() >= self.samples + MOST_TRIALS {
-                target.measured.remove(self.samples);
-            }
-            target.measured.push((network.clone(), *latency_ms));
-            target.is_stale = true;
-        }
+        // What cannot be learned is not, and the search goes on with what is known.
+        let _ = self.0.learn(finished.architecture(), latencies_ms);
     }
-}
-
-fn expected(predictor: &mut SpacePredictor, architecture: &Architecture) -> Option<Expected> {
-    let price = predictor.price(architecture).ok()?;
-    let width_ms = price.high_ms.ms() - price.low_ms.ms();
-    Some(Expected {
-        value: price.median_ms.ms(),
-        deviation: width_ms / (2.0 * DEVIATIONS_OF_90_PERCENT),
-    })
 }

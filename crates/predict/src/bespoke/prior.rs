@@ -301,7 +301,7 @@ fn thin(items: &[usize], count: usize) -> Vec<usize> {
         .collect()
 }
 
-fn check(ms: f64) -> Result<(), PredictError> {
+pub(super) fn check(ms: f64) -> Result<(), PredictError> {
     if LATENCIES_MS.contains(&ms) {
         Ok(())
     } else {

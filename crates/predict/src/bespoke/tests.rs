@@ -1,6 +1,7 @@
 //! The default predictor on made-up devices, whose latencies are sums over operators.
 
-use bespoke_space::Space;
+use bespoke_measure::Estimate;
+use bespoke_space::{Architecture, Space};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -244,33 +245,131 @@ fn same_sources_and_samples_same_prices() {
     assert_eq!(prices(), prices());
 }
 
+/// Of a device on which the network of index i takes i + 1 ms.
+fn samples(networks: &[Network], indices: &[usize]) -> Vec<(Architecture, f64)> {
+    let sample = |index: &usize| {
+        let architecture = networks[*index].architecture();
+        let architecture = architecture.expect("it came from one");
+        (architecture.clone(), 1.0 + *index as f64)
+    };
+    indices.iter().map(sample).collect()
+}
+
+/// What the prior says of the networks once these samples are known.
+fn prices_of(prior: &Prior, networks: &[Network], indices: &[usize]) -> Vec<Estimate> {
+    let sample = |index: &usize| Sample {
+        network: &networks[*index],
+        latency_ms: 1.0 + *index as f64,
+    };
+    let samples: Vec<Sample<'_>> = indices.iter().map(sample).collect();
+    let predictor = prior.adapted(&samples).expect("latencies");
+    let all: Vec<&Network> = networks.iter().collect();
+    predictor.predict(&all).expect("it prices any network")
+}
+
+fn assert_alike(price: &Estimate, expected: &Estimate, what: &str) {
+    for (price, expected) in [
+        (price.low_ms, expected.low_ms),
+        (price.median_ms, expected.median_ms),
+        (price.high_ms, expected.high_ms),
+    ] {
+        let off = (price.ms() / expected.ms() - 1.0).abs();
+        assert!(off < 1e-2, "{what}: {price}, not {expected}");
+    }
+}
+
 #[test]
 fn an_architecture_costs_what_its_network_does() {
     for name in ["fbnet", "ofa_mobilenetv3", "nasbench201"] {
         let space = Space::builtin(name).expect("it comes with the program");
-        let networks = networks(name);
-        let all: Vec<&Network> = networks.iter().collect();
-        let prior = Prior::fit(&all, &sources(&networks, 3)).expect("enough to learn from");
-        let sample = |index: usize| Sample {
-            network: all[index],
-            latency_ms: 1.0 + index as f64,
-        };
-        let predictor = prior
-            .adapted(&[sample(0), sample(5), sample(9)])
-            .expect("latencies");
-        let expected = predictor.predict(&all).expect("it prices any network");
-        let mut of_space = SpacePredictor::new(&space, predictor);
-        for (network, expected) in networks.iter().zip(expected) {
-            let architecture = network.architecture().expect("it came from one");
-            let price = of_space.price(architecture).expect("it lowers");
-            for (price, expected) in [
-                (price.low_ms, expected.low_ms),
-                (price.median_ms, expected.median_ms),
-                (price.high_ms, expected.high_ms),
-            ] {
-                let off = (price.ms() / expected.ms() - 1.0).abs();
-                assert!(off < 1e-2, "{name}: {price}, not {expected}");
+        let raw = networks(name);
+        for mut reader in [Reader::new(&space), Reader::deployed(&space)] {
+            let architectures = raw.iter().filter_map(Network::architecture);
+            let networks: Vec<Network> = architectures
+                .map(|architecture| reader.network(architecture).expect("it lowers"))
+                .collect();
+            let all: Vec<&Network> = networks.iter().collect();
+            let prior = Prior::fit(&all, &sources(&networks, 3)).expect("enough to learn from");
+            let mut of_space = SpacePredictor::new(reader);
+            for indices in [[0, 5, 9], [3, 4, 40]] {
+                let samples = samples(&networks, &indices);
+                of_space
+                    .add_target(prior.clone(), &samples)
+                    .expect("latencies");
+            }
+            let expected = prices_of(&prior, &networks, &[0, 5, 9]);
+            let other = prices_of(&prior, &networks, &[3, 4, 40]);
+            for ((network, expected), other) in networks.iter().zip(&expected).zip(&other) {
+                let architecture = network.architecture().expect("it came from one");
+                let prices = of_space.price(architecture).expect("it lowers");
+                assert_alike(&prices[0], expected, name);
+                assert_alike(&prices[1], other, name);
             }
         }
     }
+}
+
+#[test]
+fn prices_learn_from_the_samples_and_the_latest_sixty_trials() {
+    let space = Space::builtin("fbnet").expect("it comes with the program");
+    let networks = networks("fbnet");
+    let all: Vec<&Network> = networks.iter().collect();
+    let prior = Prior::fit(&all, &[]).expect("there are networks");
+    let start = || {
+        let mut of_space = SpacePredictor::new(Reader::new(&space));
+        let samples = samples(&networks, &[0, 1]);
+        let added = of_space.add_target(prior.clone(), &samples);
+        added.expect("latencies");
+        of_space
+    };
+    let mut of_space = start();
+    let asked = networks[150].architecture().expect("it came from one");
+    for index in 2..70 {
+        let (architecture, latency_ms) = &samples(&networks, &[index])[0];
+        of_space
+            .learn(architecture, &[Some(*latency_ms)])
+            .expect("a latency");
+        if index % 3 == 0 {
+            // Prices that are asked for in between change nothing.
+            of_space.price(asked).expect("it lowers");
+        }
+    }
+    let known: Vec<usize> = [0, 1].into_iter().chain(10..70).collect();
+    let expected = prices_of(&prior, &networks, &known);
+    let prices = of_space.price(asked).expect("it lowers");
+    assert_alike(&prices[0], &expected[150], "after 68 trials");
+    assert_ne!(prices, start().price(asked).expect("it lowers"));
+}
+
+#[test]
+fn a_trial_without_a_latency_teaches_nothing() {
+    let space = Space::builtin("fbnet").expect("it comes with the program");
+    let networks = networks("fbnet");
+    let all: Vec<&Network> = networks.iter().collect();
+    let prior = Prior::fit(&all, &[]).expect("there are networks");
+    let mut of_space = SpacePredictor::new(Reader::new(&space));
+    for _ in 0..2 {
+        let samples = samples(&networks, &[0, 1]);
+        of_space
+            .add_target(prior.clone(), &samples)
+            .expect("latencies");
+    }
+    let asked = networks[9].architecture().expect("it came from one");
+    let before = of_space.price(asked).expect("it lowers");
+    assert_eq!(before[0], before[1]);
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let refused = of_space.learn(asked, &[Some(5.0), Some(bad)]);
+        assert!(
+            matches!(refused, Err(PredictError::Latency { .. })),
+            "{bad}"
+        );
+    }
+    of_space.learn(asked, &[None, None]).expect("nothing bad");
+    assert_eq!(of_space.price(asked).expect("it lowers"), before);
+    of_space.learn(asked, &[None, Some(70.0)]).expect("one");
+    let after = of_space.price(asked).expect("it lowers");
+    assert_eq!(after[0], before[0]);
+    assert!(after[1].median_ms > before[1].median_ms);
+    let added = of_space.add_target(prior, &[]);
+    assert!(matches!(added, Err(PredictError::TooFew { .. })));
 }
