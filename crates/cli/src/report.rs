@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use bespoke_measure::PriceSource;
-use bespoke_study::{Front, Study, StudyName, StudySpec, Trial, TrialId};
+use bespoke_study::{Accuracy, Front, Interval, Study, StudyName, StudySpec, Trial, TrialId};
 
 pub use files::{write_folder, write_whole};
 pub use json::{cost_json, extend, front_json, study_json};
@@ -34,13 +34,27 @@ impl Report {
     /// Puts a study's parts together.
     pub fn new(study: Study, trials: Vec<Trial>) -> anyhow::Result<Self> {
         let spec = study.spec()?;
-        let front = Front::of(&trials);
+        let front = Front::of(&spec, &trials);
         Ok(Self {
             spec,
             study,
             trials,
             front,
         })
+    }
+
+    /// Where an accuracy lies with the confidence of the study's protocol, in per cent: the fewer images were held out,
+    /// the less is known.
+    pub fn accuracy_interval(&self, accuracy: &Accuracy) -> [f64; 2] {
+        let (share, confidence) = (accuracy.percent / 100.0, self.spec.protocol.confidence);
+        let Interval { low, high } = Interval::of_share(share, accuracy.images, confidence);
+        [100.0 * low, 100.0 * high]
+    }
+
+    /// Whether the energy of any network is known on the target of that index.
+    pub fn has_energy(&self, target: usize) -> bool {
+        let mut trials = self.trials.iter();
+        trials.any(|trial| trial.energy_mj(target).is_some())
     }
 
     /// What to tell a user whose study found nothing.
@@ -89,6 +103,12 @@ pub fn reason(trial: &Trial) -> &str {
         Failed { reason } | Infeasible { reason, .. } => reason,
         _ => "",
     }
+}
+
+/// The numbers of trials, divided by commas.
+pub fn numbers(trials: &[TrialId]) -> String {
+    let numbers: Vec<String> = trials.iter().map(TrialId::to_string).collect();
+    numbers.join(", ")
 }
 
 /// Folder of a study.

@@ -101,25 +101,22 @@ impl StudyClient {
     pub async fn front(&self, name: &StudyName) -> Result<Vec<FrontNetwork>, ClientError> {
         let mut service = self.service.clone();
         let response = service.get_front(request(name.clone())).await;
-        let entries: Vec<(Trial, String)> = self.connection.answer(response)?;
+        let entries: Vec<(Trial, String, Vec<TrialId>)> = self.connection.answer(response)?;
         let networks = entries.into_iter().map(|entry| self.front_network(entry));
         networks.collect()
     }
 
-    fn front_network(&self, (trial, onnx): (Trial, String)) -> Result<FrontNetwork, ClientError> {
-        let Some(accuracy) = trial.accuracy() else {
-            return Err(self.connection.malformed(ConvertError {
+    fn front_network(
+        &self,
+        (trial, onnx, tied_with): (Trial, String, Vec<TrialId>),
+    ) -> Result<FrontNetwork, ClientError> {
+        let incomplete = || {
+            self.connection.malformed(ConvertError {
                 field: "entries.trial.state".to_owned(),
                 reason: format!("must be complete, is {}", trial.state().word()),
-            }));
+            })
         };
-        let entry = FrontEntry {
-            trial: trial.id(),
-            architecture: trial.architecture().to_owned(),
-            cost: *trial.cost(),
-            latencies: trial.latencies().to_vec(),
-            accuracy: accuracy.clone(),
-        };
+        let entry = FrontEntry::of(&trial, tied_with).ok_or_else(incomplete)?;
         Ok(FrontNetwork { entry, onnx })
     }
 

@@ -121,7 +121,9 @@ impl StudyService for Scripted {
         &self,
         _: Request<wire::GetFrontRequest>,
     ) -> Result<Response<wire::GetFrontResponse>, Status> {
-        Ok(Response::new(vec![(trial(), "7.onnx".to_owned())].into()))
+        Ok(Response::new(
+            vec![(trial(), "7.onnx".to_owned(), vec![TrialId(9)])].into(),
+        ))
     }
 
     async fn get_network(
@@ -246,6 +248,7 @@ async fn trials_front_and_lists_arrive_in_domain_types() {
     let front = client.front(&name("digits")).await.expect("an answer");
     assert_eq!((front[0].entry.trial, front.len()), (TrialId(7), 1));
     assert_eq!(front[0].onnx, "7.onnx");
+    assert_eq!(front[0].entry.tied_with, [TrialId(9)]);
 }
 
 #[tokio::test]

@@ -25,6 +25,15 @@ pub enum CoordinatorError {
     /// A text that is no study's name.
     #[error("`name`: {0}")]
     Name(#[from] NameError),
+    /// A study needs the energy of networks on a target that does not report it.
+    #[error(
+        "{target} reports no energy, which the study minimises or bounds: its agent needs a machine with an energy \
+         counter that it may read, or the study file no `energy` and no `max_energy_mj` there"
+    )]
+    NoEnergy {
+        /// The target.
+        target: TargetSpec,
+    },
     /// A fault of the study file.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -213,6 +222,7 @@ impl CoordinatorError {
             | Self::Fleet(FleetError::UnknownAgent { .. }) => Code::NotFound,
             Self::WasCancelled { .. }
             | Self::OtherSpace { .. }
+            | Self::NoEnergy { .. }
             | Self::Store(StoreError::PredictorFormat { .. })
             | Self::Fleet(FleetError::Version { .. } | FleetError::LeaseEnded { .. }) => {
                 Code::FailedPrecondition

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bespoke_accuracy::{Decision, EpochProgress, Evaluated, Evaluator};
 use bespoke_graph::Graph;
-use bespoke_measure::Estimate;
 use bespoke_recipe::Recipe;
-use bespoke_study::{Data, Trial, is_hopeless};
+use bespoke_study::{Data, Objective, Trial, is_hopeless};
 use tokio::sync::{RwLock, watch};
 
 /// Opens what a study's candidates learn.
@@ -37,8 +36,10 @@ pub(crate) struct Course {
     /// The live graph.
     pub graph: Graph,
     pub seed: u64,
-    /// Its latency on each target.
-    pub latencies: Vec<Estimate>,
+    /// Its trial, measured.
+    pub trial: Trial,
+    /// What the study minimises.
+    pub objectives: Vec<Objective>,
     /// The trials that decide whether training on is hopeless.
     pub earlier: Vec<Trial>,
     /// See [`crate::Config::quiet`].
@@ -110,7 +111,8 @@ impl Course {
         } else if *self.halt.borrow() {
             Some(End::Halted)
         } else {
-            is_hopeless(&self.latencies, curve, &self.earlier).then_some(End::Hopeless)
+            is_hopeless(&self.objectives, &self.trial, curve, &self.earlier)
+                .then_some(End::Hopeless)
         }
     }
 }

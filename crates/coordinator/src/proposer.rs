@@ -7,10 +7,9 @@
 use std::{collections::HashSet, num::NonZeroU32};
 
 use bespoke_graph::{Cost, Graph, GraphHash};
-use bespoke_measure::{Latency, PriceSource};
 use bespoke_search::{Finished, Problem, Strategy, StrategyConfigError};
 use bespoke_space::{Architecture, ArchitectureError, Space, SpaceError};
-use bespoke_study::{Study, Trial, TrialId, TrialState};
+use bespoke_study::{Objective, Study, Trial, TrialId, TrialState};
 
 use crate::CoordinatorError;
 
@@ -34,6 +33,7 @@ pub fn replay(study: &Study, journal: &[Trial]) -> Result<(), CoordinatorError> 
 pub struct Proposer {
     space: Space,
     strategy: Box<dyn Strategy>,
+    objectives: Vec<Objective>,
     in_flight: usize,
     seen: HashSet<GraphHash>,
     /// How many trials the strategy has been told of.
@@ -109,20 +109,27 @@ impl Proposer {
         let spec = study.spec()?;
         let file = &study.submission.space;
         let space = Space::parse(&file.file, &file.text)?;
-        let latencies = spec.targets.iter();
-        let latencies = latencies.map(|bound| bound.max_latency.map(Latency::ms));
-        let problem = Problem::new(std::iter::once(None).chain(latencies).collect());
+        let objectives = spec.objectives();
+        let bounds = objectives.iter().map(|objective| spec.bound(*objective));
+        let problem = Problem::new(bounds.collect());
         let strategy = spec.strategy.build(spec.seed, problem);
         let strategy = strategy.map_err(ProposeError::from)?;
-        Ok(Self::new(space, strategy, spec.budget.in_flight))
+        let in_flight = spec.budget.in_flight;
+        Ok(Self::new(space, strategy, objectives, in_flight))
     }
 
-    /// A proposer for a study without trials.
-    pub fn new(space: Space, strategy: Box<dyn Strategy>, in_flight: NonZeroU32) -> Self {
+    /// A proposer for a study without trials that minimises these objectives.
+    pub fn new(
+        space: Space,
+        strategy: Box<dyn Strategy>,
+        objectives: Vec<Objective>,
+        in_flight: NonZeroU32,
+    ) -> Self {
         let in_flight = usize::try_from(in_flight.get()).unwrap_or(usize::MAX);
         Self {
             space,
             strategy,
+            objectives,
             in_flight,
             seen: HashSet::new(),
             told: 0,
@@ -163,7 +170,7 @@ impl Proposer {
             return Ok(Proposal::Wait);
         }
         for trial in &trials[self.told.min(known)..known] {
-            let finished = finished(&self.space, trial)?;
+            let finished = finished(&self.space, &self.objectives, trial)?;
             self.strategy.update(&finished);
         }
         self.told = known;
@@ -195,29 +202,26 @@ pub fn known(index: usize, in_flight: usize) -> usize {
     (index + 1).saturating_sub(in_flight)
 }
 
-/// What the strategy is told of a finished trial: the error in per cent and the latency on each target are minimised.
-/// A trial that was stopped counts with the best accuracy that it reached; of an infeasible one what was measured is
-/// known.
-fn finished(space: &Space, trial: &Trial) -> Result<Finished, ProposeError> {
+/// What the strategy is told of a finished trial: each objective where it is known, and by how much bounds are broken.
+fn finished(
+    space: &Space,
+    objectives: &[Objective],
+    trial: &Trial,
+) -> Result<Finished, ProposeError> {
     let architecture = space.parse_architecture(trial.architecture())?;
-    let (percent, violation) = match trial.state() {
-        TrialState::Complete { accuracy, .. } => (Some(accuracy.percent), 0.0),
-        TrialState::Stopped { curve, .. } => (Some(curve.iter().copied().fold(0.0, f64::max)), 0.0),
-        TrialState::Infeasible { violation, .. } => (None, *violation),
+    let violation = match trial.state() {
+        TrialState::Complete { .. } | TrialState::Stopped { .. } => 0.0,
+        TrialState::Infeasible { violation, .. } => *violation,
         TrialState::Proposed | TrialState::Measured { .. } | TrialState::Failed { .. } => {
             return Ok(Finished::failed(architecture));
         }
     };
-    let is_measured = trial.price_source() == Some(PriceSource::Measured);
-    let estimates = trial.latencies().iter().filter(|_| is_measured);
-    let latencies = estimates.map(|estimate| Some(estimate.median_ms.ms()));
-    let error = percent.map(|percent| 100.0 - percent);
-    let objectives = std::iter::once(error).chain(latencies).collect();
+    let values = objectives.iter().map(|objective| objective.value_of(trial));
     let score = |error: bespoke_search::pareto::ScoreError| ProposeError::Score {
         trial: trial.id(),
         reason: error.to_string(),
     };
-    Finished::new(architecture, objectives, violation).map_err(score)
+    Finished::new(architecture, values.collect(), violation).map_err(score)
 }
 
 // === impl Candidate ===

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bespoke_accuracy::Evaluated;
 use bespoke_study::{
-    Accuracy, Activity, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, Trial,
-    TrialId, TrialState,
+    Accuracy, Activity, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission,
+    TargetBound, Trial, TrialId, TrialState,
 };
 use tokio::{
     sync::{RwLock, Semaphore, watch},
@@ -167,7 +167,7 @@ impl<'a> Runner<'a> {
         };
         let mut proposer = Proposer::of_study(study)?;
         proposer.replay(&trials)?;
-        files.keep_only(&Front::of(&trials))?;
+        files.keep_only(&Front::of(&spec, &trials))?;
         let (halt, steps) = (watch::Sender::new(false), JoinSet::new());
         Ok(Self {
             resources,
@@ -260,9 +260,8 @@ impl<'a> Runner<'a> {
 
     /// The next step of a trial that is not finished.
     fn evaluate(&mut self, mut trial: Trial, candidate: Candidate) -> Result<(), CoordinatorError> {
-        if let TrialState::Measured { latencies } = trial.state() {
-            let latencies = latencies.clone();
-            self.spawn_training(&trial, candidate, latencies);
+        if let TrialState::Measured { .. } = trial.state() {
+            self.spawn_training(&trial, candidate);
         } else if let Some(violation) = self.spec.cost_violation(trial.cost()) {
             trial.infeasible(Vec::new(), violation)?;
             self.put(trial)?;
@@ -311,7 +310,14 @@ impl<'a> Runner<'a> {
             }
             Measured::Broken(error) => return Err(error),
         };
-        if let Some(violation) = self.spec.latency_violation(&latencies) {
+        let targets = self.spec.targets.iter().enumerate();
+        for (index, TargetBound { target, .. }) in targets {
+            if self.spec.needs_energy(index) {
+                let target = target.clone();
+                return Err(CoordinatorError::NoEnergy { target });
+            }
+        }
+        if let Some(violation) = self.spec.measured_violation(&latencies, &[]) {
             trial.infeasible(latencies, violation)?;
             return self.put(trial);
         }
@@ -348,7 +354,7 @@ impl<'a> Runner<'a> {
         })?;
         let mut trials = self.trials.clone();
         trials[trial.id().0 as usize] = trial.clone();
-        let front = Front::of(&trials);
+        let front = Front::of(&self.spec, &trials);
         if front.contains(trial.id()) {
             let keepsake = Keepsake {
                 model,

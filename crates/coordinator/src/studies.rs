@@ -245,17 +245,22 @@ impl Studies {
         Ok(self.store.trials(name)?)
     }
 
-    /// The front of a study: each trial with the path of its network.
+    /// The front of a study: each trial with the path of its network, and the trials that it is tied with.
     ///
     /// # Errors
     /// When there is none of that name.
-    pub fn front(&self, name: &StudyName) -> Result<Vec<(Trial, String)>, CoordinatorError> {
-        let trials = self.trials(name)?;
+    pub fn front(
+        &self,
+        name: &StudyName,
+    ) -> Result<Vec<(Trial, String, Vec<TrialId>)>, CoordinatorError> {
+        let spec = self.get(name)?.spec()?;
+        let trials = self.store.trials(name)?;
         let files = self.files(name);
-        let front = Front::of(&trials);
+        let front = Front::of(&spec, &trials);
         let entry = |entry: &FrontEntry| {
             let onnx = files.onnx(entry.trial).to_string_lossy().into_owned();
-            (trials[entry.trial.0 as usize].clone(), onnx)
+            let trial = trials[entry.trial.0 as usize].clone();
+            (trial, onnx, entry.tied_with.clone())
         };
         Ok(front.entries().iter().map(entry).collect())
     }

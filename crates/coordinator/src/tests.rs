@@ -1,6 +1,6 @@
 //! Studies from beginning to end, with agents and a trainer that answer at once.
 
-mod fixture;
+pub(crate) mod fixture;
 mod interrupted;
 mod predicted;
 mod priced;
@@ -72,6 +72,7 @@ async fn study_ends_with_the_networks_that_nobody_beats() {
         }
     );
     assert_eq!(trials.len(), 20);
+    let found = Front::of(&study.spec().expect("it was read before"), &trials);
     for trial in &trials {
         let ms = latency_of(trial);
         assert_eq!(trial.latencies()[0].median_ms.ms(), ms);
@@ -82,7 +83,7 @@ async fn study_ends_with_the_networks_that_nobody_beats() {
                 assert_eq!(got.percent, accuracy(trial.graph()));
                 assert_eq!(got.curve.len(), EPOCHS as usize);
             }
-            TrialState::Stopped { .. } => assert!(!Front::of(&trials).contains(trial.id())),
+            TrialState::Stopped { .. } => assert!(!found.contains(trial.id())),
             other => panic!("trial {} is {other:?}", trial.id()),
         }
     }
@@ -172,7 +173,8 @@ async fn study_whose_bound_nothing_meets_ends_with_an_empty_front() {
             ending: Ending::Trials
         }
     );
-    assert!(Front::of(&trials).entries().is_empty());
+    let front = Front::of(&study.spec().expect("it was read before"), &trials);
+    assert!(front.entries().is_empty());
     assert!(
         trials.iter().all(|trial| trial.latencies().len() == 1),
         "the fastest can be told"

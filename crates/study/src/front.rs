@@ -2,12 +2,15 @@
 
 use bespoke_graph::Cost;
 use bespoke_measure::Estimate;
-use bespoke_search::pareto::pareto_front;
+use bespoke_search::pareto::{Interval, pareto_front, ties};
 
-use crate::{Accuracy, Trial, TrialId};
+use crate::{Accuracy, StudySpec, Trial, TrialId};
 
-/// The trials that no other beats: each is complete, measured on every target within its bounds, and trained to the
-/// end. In the order of their latency on the first target.
+#[cfg(test)]
+mod tests;
+
+/// The trials that no other beats in the objectives of their study: each is complete, measured on every target within
+/// its bounds, and trained to the end. In the order of their latency on the first target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Front(Vec<FrontEntry>);
 
@@ -22,33 +25,41 @@ pub struct FrontEntry {
     pub cost: Cost,
     /// Its latency on each target.
     pub latencies: Vec<Estimate>,
+    /// Energy of a pass on each target in millijoules, where the target reports it.
+    pub energies_mj: Vec<Option<f64>>,
     /// What it learned.
     pub accuracy: Accuracy,
+    /// The other networks of the front that it cannot be told apart from, ascending: the intervals of the two overlap
+    /// in every objective.
+    pub tied_with: Vec<TrialId>,
 }
 
 // === impl Front ===
 
 impl Front {
     /// The front of a study's trials.
-    pub fn of(trials: &[Trial]) -> Self {
-        let complete: Vec<(&Trial, &Accuracy)> = trials
-            .iter()
-            .filter_map(|trial| Some((trial, trial.accuracy()?)))
-            .collect();
-        let points: Vec<Vec<f64>> = complete
-            .iter()
-            .map(|(trial, accuracy)| objectives(trial, accuracy))
-            .collect();
-        let mut entries: Vec<FrontEntry> = pareto_front(&points)
+    pub fn of(spec: &StudySpec, trials: &[Trial]) -> Self {
+        let objectives = spec.objectives();
+        let values = |trial: &Trial| -> Option<Vec<f64>> {
+            objectives.iter().map(|o| o.value_of(trial)).collect()
+        };
+        let complete = trials.iter().filter(|trial| is_within_bounds(spec, trial));
+        let (complete, points): (Vec<&Trial>, Vec<Vec<f64>>) = complete
+            .filter_map(|trial| Some((trial, values(trial)?)))
+            .unzip();
+        let mut members: Vec<&Trial> = pareto_front(&points)
             .into_iter()
-            .map(|index| FrontEntry::of(complete[index].0, complete[index].1))
+            .map(|index| complete[index])
             .collect();
-        entries.sort_by(|a, b| {
-            a.first_ms()
-                .total_cmp(&b.first_ms())
-                .then(a.trial.cmp(&b.trial))
+        members.sort_by(|a, b| {
+            first_ms(a)
+                .total_cmp(&first_ms(b))
+                .then(a.id().cmp(&b.id()))
         });
-        Self(entries)
+        let tied = tied(spec, &members);
+        let entries = members.into_iter().zip(tied);
+        let entries = entries.filter_map(|(trial, tied)| FrontEntry::of(trial, tied));
+        Self(entries.collect())
     }
 
     /// Its networks.
@@ -62,33 +73,53 @@ impl Front {
     }
 }
 
-/// What is minimised: the error in per cent, then the median latency on each target.
-pub(crate) fn objectives(trial: &Trial, accuracy: &Accuracy) -> Vec<f64> {
-    let latencies = trial
-        .latencies()
-        .iter()
-        .map(|estimate| estimate.median_ms.ms());
-    std::iter::once(100.0 - accuracy.percent)
-        .chain(latencies)
+/// Whether a trial was trained to the end, and what was measured and counted of it keeps every bound.
+fn is_within_bounds(spec: &StudySpec, trial: &Trial) -> bool {
+    let mut targets = 0..spec.targets.len();
+    trial.accuracy().is_some()
+        && targets.all(|target| !spec.needs_energy(target) || trial.energy_mj(target).is_some())
+        && spec.cost_violation(trial.cost()).is_none()
+        && (spec.measured_violation(trial.latencies(), trial.energies_mj())).is_none()
+}
+
+fn first_ms(trial: &Trial) -> f64 {
+    let first = trial.latencies().first();
+    first.map_or(0.0, |estimate| estimate.median_ms.ms())
+}
+
+/// For each member of a front the others that it is tied with.
+fn tied(spec: &StudySpec, members: &[&Trial]) -> Vec<Vec<TrialId>> {
+    let objectives = spec.objectives();
+    let intervals = |trial: &&Trial| -> Vec<Interval> {
+        let intervals = objectives.iter();
+        intervals
+            .filter_map(|o| o.interval_of(trial, spec.protocol.confidence))
+            .collect()
+    };
+    let intervals: Vec<Vec<Interval>> = members.iter().map(intervals).collect();
+    ties(&intervals)
+        .into_iter()
+        .map(|tied| {
+            let mut tied: Vec<TrialId> = tied.into_iter().map(|i| members[i].id()).collect();
+            tied.sort_unstable();
+            tied
+        })
         .collect()
 }
 
 // === impl FrontEntry ===
 
 impl FrontEntry {
-    fn of(trial: &Trial, accuracy: &Accuracy) -> Self {
-        Self {
+    /// A trial as an entry of a front, with those that it is tied with; nothing unless it is complete.
+    pub fn of(trial: &Trial, tied_with: Vec<TrialId>) -> Option<Self> {
+        Some(Self {
             trial: trial.id(),
             architecture: trial.architecture().to_owned(),
             cost: *trial.cost(),
             latencies: trial.latencies().to_vec(),
-            accuracy: accuracy.clone(),
-        }
-    }
-
-    fn first_ms(&self) -> f64 {
-        self.latencies
-            .first()
-            .map_or(0.0, |estimate| estimate.median_ms.ms())
+            energies_mj: trial.energies_mj().to_vec(),
+            accuracy: trial.accuracy()?.clone(),
+            tied_with,
+        })
     }
 }

@@ -7,15 +7,18 @@
 mod event;
 mod front;
 mod name;
+mod objective;
 mod predictor;
 mod spec;
 mod stop;
 mod study;
 mod trial;
 
+pub use bespoke_search::pareto::Interval;
 pub use event::{Activity, Event};
 pub use front::{Front, FrontEntry};
 pub use name::{NameError, StudyName};
+pub use objective::Objective;
 pub use predictor::{
     AdaptEvent, AdaptRequest, LatencySample, NetworkInput, PlanRequest, PredictorInfo, PriceBatch,
     SampleCount, SampleCountError, SpaceId, SpaceSource,

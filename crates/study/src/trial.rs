@@ -19,6 +19,9 @@ pub struct Trial {
     graph: GraphHash,
     cost: Cost,
     state: TrialState,
+    /// Empty before it was measured, and where nothing had to be measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    energies_mj: Vec<Option<f64>>,
 }
 
 /// How far a trial has come. `latencies` has one estimate for each target of the study.
@@ -105,6 +108,7 @@ impl Trial {
             graph,
             cost,
             state,
+            energies_mj: Vec::new(),
         }
     }
 
@@ -123,6 +127,16 @@ impl Trial {
             graph,
             cost,
             state,
+            energies_mj: Vec::new(),
+        }
+    }
+
+    /// The same trial, with the energy of a pass on each target in millijoules, as it was measured with the latencies;
+    /// nothing for a target that does not report it.
+    pub fn with_energies(self, energies_mj: Vec<Option<f64>>) -> Self {
+        Self {
+            energies_mj,
+            ..self
         }
     }
 
@@ -180,6 +194,17 @@ impl Trial {
             TrialState::Infeasible { source, .. } => Some(source),
             _ => Some(PriceSource::Measured),
         }
+    }
+
+    /// Energy of a pass on each target in millijoules, as measured; nothing for a target that does not report it, and
+    /// empty before it was measured.
+    pub fn energies_mj(&self) -> &[Option<f64>] {
+        &self.energies_mj
+    }
+
+    /// Energy of a pass on the target of that index in millijoules, if it was measured.
+    pub fn energy_mj(&self, target: usize) -> Option<f64> {
+        self.energies_mj.get(target).copied().flatten()
     }
 
     /// Its accuracy, if it was trained to the end.
@@ -396,6 +421,24 @@ mod tests {
             serde_json::from_str::<Trial>(&old).expect("it can still be read"),
             trial
         );
+    }
+
+    #[test]
+    fn a_trial_written_before_there_were_energies_has_none() {
+        let ms = bespoke_measure::Latency::from_ms(1.0).expect("positive");
+        let estimate = Estimate {
+            median_ms: ms,
+            low_ms: ms,
+            high_ms: ms,
+        };
+        let mut trial = proposed().with_energies(vec![Some(2.5), None]);
+        trial.measured(vec![estimate; 2]).expect("it was proposed");
+        let text = serde_json::to_string(&trial).expect("it is plain data");
+        let read = |text: &str| serde_json::from_str::<Trial>(text).expect("it can be read");
+        assert_eq!(read(&text), trial);
+        let old = text.replace(",\"energies_mj\":[2.5,null]", "");
+        assert_ne!(text, old);
+        assert_eq!(read(&old), trial.with_energies(Vec::new()));
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! Accuracy against latency as a picture (SVG).
+//! Accuracy against another objective as a picture (SVG).
+
+mod scale;
 
 use std::fmt::Write;
 
-use bespoke_study::Trial;
+use bespoke_study::{Interval, Objective, Trial};
 
+use self::scale::{Scale, number};
 use super::{Report, outcome::Outcome};
 
 const WIDTH: f64 = 880.0;
@@ -38,44 +41,29 @@ text{font:13px system-ui,sans-serif;fill:var(--ink)}
 struct Dot<'a> {
     trial: &'a Trial,
     accuracy: Option<f64>,
-    median: f64,
-    low: f64,
-    high: f64,
+    value: f64,
+    interval: Interval,
     outcome: Outcome,
 }
 
-/// Where a value of an axis stands on the picture.
-struct Scale {
-    low: f64,
-    high: f64,
-    start: f64,
-    end: f64,
-    logarithmic: bool,
-}
-
-/// The picture for one target; nothing where no trial has a latency there.
-pub fn svg(report: &Report, target: usize) -> Option<String> {
-    let dots = dots(report, target);
-    let bound = report.spec.targets[target]
-        .max_latency
-        .map(|bound| bound.ms());
+/// The picture of the accuracy against one of the other objectives; nothing where that is known of no trial.
+pub fn svg(report: &Report, objective: Objective) -> Option<String> {
+    let dots = dots(report, objective);
+    let bound = report.spec.bound(objective);
     let (across, up) = scales(&dots, bound)?;
+    let words = in_words(report, objective);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"accuracy against latency\"><style>{STYLE}</style>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"accuracy against {}\"><style>{STYLE}</style>\n",
+        escape(&words)
     );
-    draw_axes(
-        &mut svg,
-        &across,
-        &up,
-        &report.spec.targets[target].target.to_string(),
-    );
+    draw_axes(&mut svg, &across, &up, &words);
     if let Some(bound) = bound {
-        draw_bound(&mut svg, across.at(bound), bound);
+        draw_bound(&mut svg, across.at(bound), bound, unit(objective));
     }
     draw_staircase(&mut svg, &dots, &across, &up);
     for outcome in Outcome::ALL {
         for dot in dots.iter().filter(|dot| dot.outcome == outcome) {
-            draw_dot(&mut svg, dot, &across, &up);
+            draw_dot(&mut svg, dot, &across, &up, unit(objective));
         }
     }
     draw_legend(&mut svg, &dots);
@@ -83,17 +71,52 @@ pub fn svg(report: &Report, target: usize) -> Option<String> {
     Some(svg)
 }
 
-fn dots<'a>(report: &'a Report, target: usize) -> Vec<Dot<'a>> {
-    let dot = |trial: &'a Trial| {
-        let latency = trial.latencies().get(target)?;
-        let outcome = Outcome::of(trial, &report.front)?;
+/// An objective as the axis is labelled.
+fn in_words(report: &Report, objective: Objective) -> String {
+    let target = |index: usize| &report.spec.targets[index].target;
+    match objective {
+        Objective::Error => "error in %".to_owned(),
+        Objective::Latency(index) => format!("latency in ms on {}", target(index)),
+        Objective::Parameters => "parameters".to_owned(),
+        Objective::Macs => "multiply-accumulates".to_owned(),
+        Objective::PeakActivationBytes => "peak activation memory in bytes".to_owned(),
+        Objective::Energy(index) => format!("energy of a pass in mJ on {}", target(index)),
+    }
+}
+
+/// What stands behind a value, a blank before it.
+fn unit(objective: Objective) -> &'static str {
+    match objective {
+        Objective::Error => " %",
+        Objective::Latency(_) => " ms",
+        Objective::Parameters => " parameters",
+        Objective::Macs => " multiply-accumulates",
+        Objective::PeakActivationBytes => " bytes",
+        Objective::Energy(_) => " mJ",
+    }
+}
+
+fn dots(report: &Report, objective: Objective) -> Vec<Dot<'_>> {
+    let confidence = report.spec.protocol.confidence;
+    let dot = |trial| {
+        let (value, interval) = match objective {
+            // As predicted, too.
+            Objective::Latency(target) => {
+                let latency = Trial::latencies(trial).get(target)?;
+                let (low, high) = (latency.low_ms.ms(), latency.high_ms.ms());
+                (latency.median_ms.ms(), Interval { low, high })
+            }
+            _ => (
+                objective.value_of(trial)?,
+                objective.interval_of(trial, confidence)?,
+            ),
+        };
         Some(Dot {
             trial,
             accuracy: trial.curve().last().copied(),
-            median: latency.median_ms.ms(),
-            low: latency.low_ms.ms(),
-            high: latency.high_ms.ms(),
-            outcome,
+            value,
+            interval,
+            outcome: Outcome::of(trial, &report.front)?,
         })
     };
     report.trials.iter().filter_map(dot).collect()
@@ -104,10 +127,10 @@ fn dots<'a>(report: &'a Report, target: usize) -> Vec<Dot<'a>> {
 fn scales(dots: &[Dot<'_>], bound: Option<f64>) -> Option<(Scale, Scale)> {
     let slowest = dots
         .iter()
-        .map(|dot| dot.high)
+        .map(|dot| dot.interval.high)
         .chain(bound)
         .reduce(f64::max)?;
-    let fastest = dots.iter().map(|dot| dot.low).reduce(f64::min)?;
+    let fastest = dots.iter().map(|dot| dot.interval.low).reduce(f64::min)?;
     let trained = dots.iter().filter(|dot| dot.outcome.is_trained());
     let lowest = trained
         .filter_map(|dot| dot.accuracy)
@@ -145,42 +168,7 @@ fn scales(dots: &[Dot<'_>], bound: Option<f64>) -> Option<(Scale, Scale)> {
     Some((across, up))
 }
 
-impl Scale {
-    fn at(&self, value: f64) -> f64 {
-        let share = if self.logarithmic {
-            (value / self.low).ln() / (self.high / self.low).ln()
-        } else {
-            (value - self.low) / (self.high - self.low)
-        };
-        self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
-    }
-
-    /// Round values inside the axis: about six.
-    fn ticks(&self) -> Vec<f64> {
-        let inside = |tick: &f64| (self.low..=self.high).contains(tick);
-        if self.logarithmic {
-            let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-            return decades
-                .flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)))
-                .filter(inside)
-                .collect();
-        }
-        let rough = (self.high - self.low) / 6.0;
-        let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0]
-            .map(|digit| digit * power)
-            .into_iter()
-            .find(|s| *s >= rough);
-        let step = step.unwrap_or(rough);
-        let first = (self.low / step).ceil();
-        (0..20)
-            .map(|index| (first + f64::from(index)) * step)
-            .filter(inside)
-            .collect()
-    }
-}
-
-fn draw_axes(svg: &mut String, across: &Scale, up: &Scale, target: &str) {
+fn draw_axes(svg: &mut String, across: &Scale, up: &Scale, words: &str) {
     for tick in across.ticks() {
         let (x, top, bottom) = (across.at(tick), TOP, HEIGHT - BOTTOM);
         let _ = writeln!(
@@ -209,17 +197,17 @@ fn draw_axes(svg: &mut String, across: &Scale, up: &Scale, target: &str) {
     };
     let _ = writeln!(
         svg,
-        "<text text-anchor=\"middle\" x=\"{middle}\" y=\"{}\">latency in ms on {}{scale}</text><text x=\"{}\" y=\"20\">held-out accuracy</text>",
+        "<text text-anchor=\"middle\" x=\"{middle}\" y=\"{}\">{}{scale}</text><text x=\"{}\" y=\"20\">held-out accuracy</text>",
         HEIGHT - 16.0,
-        escape(target),
+        escape(words),
         LEFT - 58.0
     );
 }
 
-fn draw_bound(svg: &mut String, x: f64, bound: f64) {
+fn draw_bound(svg: &mut String, x: f64, bound: f64, unit: &str) {
     let _ = writeln!(
         svg,
-        "<line class=\"bound\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{}\"/><text class=\"bound-label\" text-anchor=\"end\" x=\"{:.1}\" y=\"{}\">bound {} ms</text>",
+        "<line class=\"bound\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{}\"/><text class=\"bound-label\" text-anchor=\"end\" x=\"{:.1}\" y=\"{}\">bound {}{unit}</text>",
         HEIGHT - BOTTOM,
         x - 6.0,
         TOP + 14.0,
@@ -232,7 +220,7 @@ fn draw_staircase(svg: &mut String, dots: &[Dot<'_>], across: &Scale, up: &Scale
     let mut front: Vec<(f64, f64)> = dots
         .iter()
         .filter(|dot| dot.outcome == Outcome::Front)
-        .filter_map(|dot| Some((across.at(dot.median), up.at(dot.accuracy?))))
+        .filter_map(|dot| Some((across.at(dot.value), up.at(dot.accuracy?))))
         .collect();
     front.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut best = f64::INFINITY;
@@ -251,16 +239,16 @@ fn draw_staircase(svg: &mut String, dots: &[Dot<'_>], across: &Scale, up: &Scale
     let _ = writeln!(svg, "<path class=\"staircase\" d=\"{path}\"/>");
 }
 
-fn draw_dot(svg: &mut String, dot: &Dot<'_>, across: &Scale, up: &Scale) {
-    let x = across.at(dot.median);
+fn draw_dot(svg: &mut String, dot: &Dot<'_>, across: &Scale, up: &Scale, unit: &str) {
+    let x = across.at(dot.value);
     let y = dot.accuracy.map_or(up.start, |accuracy| up.at(accuracy));
     let _ = writeln!(
         svg,
         "<g class=\"{}\" data-dot=\"\"><title>{}</title><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>{}</g>",
         dot.outcome.class(),
-        escape(&describe(dot)),
-        across.at(dot.low),
-        across.at(dot.high),
+        escape(&describe(dot, unit)),
+        across.at(dot.interval.low),
+        across.at(dot.interval.high),
         marker(dot.outcome, x, y),
     );
 }
@@ -279,7 +267,7 @@ fn marker(outcome: Outcome, x: f64, y: f64) -> String {
 }
 
 /// What hovering over a dot tells.
-fn describe(dot: &Dot<'_>) -> String {
+fn describe(dot: &Dot<'_>, unit: &str) -> String {
     let trial = dot.trial;
     let accuracy = match (dot.accuracy, dot.outcome) {
         (Some(accuracy), Outcome::Stopped) => {
@@ -292,12 +280,14 @@ fn describe(dot: &Dot<'_>) -> String {
         (None, Outcome::PricedOut) => "predicted to break a bound, not measured".to_owned(),
         (None, _) => "breaks a bound, not trained".to_owned(),
     };
+    let (value, Interval { low, high }) = (dot.value, dot.interval);
+    let value = match low < high {
+        true => format!("{value:.4}{unit} ({low:.4} … {high:.4})"),
+        false => format!("{value}{unit}"),
+    };
     format!(
-        "trial {}: {accuracy}\n{:.4} ms ({:.4} … {:.4})\n{} parameters, {:.3} MFLOPs\n{}",
+        "trial {}: {accuracy}\n{value}\n{} parameters, {:.3} MFLOPs\n{}",
         trial.id(),
-        dot.median,
-        dot.low,
-        dot.high,
         trial.cost().parameters,
         trial.cost().flops as f64 / 1e6,
         trial.architecture()
@@ -322,12 +312,6 @@ fn draw_legend(svg: &mut String, dots: &[Dot<'_>]) {
     }
 }
 
-/// A tick's number without needless digits.
-fn number(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// Text that stands between tags or in an attribute.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -339,32 +323,6 @@ pub fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_are_round_and_inside() {
-        let scale = Scale {
-            low: 0.03,
-            high: 0.31,
-            start: 0.0,
-            end: 1.0,
-            logarithmic: false,
-        };
-        let ticks: Vec<String> = scale.ticks().into_iter().map(number).collect();
-        assert_eq!(ticks, ["0.05", "0.1", "0.15", "0.2", "0.25", "0.3"]);
-    }
-
-    #[test]
-    fn a_logarithmic_axis_keeps_ratios() {
-        let scale = Scale {
-            low: 1.0,
-            high: 100.0,
-            start: 0.0,
-            end: 2.0,
-            logarithmic: true,
-        };
-        assert!((scale.at(10.0) - 1.0).abs() < 1e-12);
-        assert_eq!(scale.ticks().len(), 7);
-    }
 
     #[test]
     fn markup_in_text_is_escaped() {
@@ -387,14 +345,16 @@ mod tests {
         let dot = Dot {
             trial: &trial,
             accuracy: None,
-            median: 1.0,
-            low: 0.9,
-            high: 1.1,
+            value: 1.0,
+            interval: Interval {
+                low: 0.9,
+                high: 1.1,
+            },
             outcome,
         };
         let (across, up) = scales(std::slice::from_ref(&dot), None).expect("there is a dot");
         let mut svg = String::new();
-        draw_dot(&mut svg, &dot, &across, &up);
+        draw_dot(&mut svg, &dot, &across, &up, " ms");
         assert!(svg.contains("a&lt;b&amp;c"));
         for tag in svg.split('<').filter_map(|part| part.split('>').next()) {
             let outside: String = tag.split('"').step_by(2).collect();

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::Context;
-use bespoke_study::Trial;
+use bespoke_study::{Objective, Trial};
 
 use super::{Report, chart, json, onnx_path, page, reason};
 
@@ -15,7 +15,7 @@ pub fn write_folder(report: &Report, folder: &Path) -> anyhow::Result<()> {
     write_whole(&folder.join("study.json"), study.as_bytes())?;
     write_whole(&folder.join("trials.csv"), &trials_csv(report, folder)?)?;
     write_whole(&folder.join("front.html"), page::html(report).as_bytes())?;
-    let svg = chart::svg(report, 0).unwrap_or_default();
+    let svg = chart::svg(report, Objective::Latency(0)).unwrap_or_default();
     write_whole(&folder.join("front.svg"), svg.as_bytes())
 }
 
@@ -35,9 +35,8 @@ fn trials_csv(report: &Report, folder: &Path) -> anyhow::Result<Vec<u8>> {
         .map(str::to_owned)
         .to_vec();
     for bound in &report.spec.targets {
-        heading.extend(
-            ["median_ms", "low_ms", "high_ms"].map(|what| format!("{what}@{}", bound.target)),
-        );
+        let measured = ["median_ms", "low_ms", "high_ms", "energy_mj"];
+        heading.extend(measured.map(|what| format!("{what}@{}", bound.target)));
     }
     let rest = [
         "price_source",
@@ -76,6 +75,8 @@ fn trial_row(report: &Report, trial: &Trial, folder: &Path) -> Vec<String> {
                 .map(|ms| format!("{:.6}", ms.ms())),
             None => [const { String::new() }; 3],
         });
+        let energy_mj = trial.energy_mj(target).map(|mj| format!("{mj:.6}"));
+        row.push(energy_mj.unwrap_or_default());
     }
     let source = trial.price_source().map(|source| source.word().to_owned());
     row.push(source.unwrap_or_default());

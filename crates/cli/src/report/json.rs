@@ -25,10 +25,12 @@ fn entry_json(report: &Report, entry: &FrontEntry, onnx: &impl Fn(TrialId) -> St
         "trial": entry.trial,
         "architecture": entry.architecture,
         "accuracy_percent": entry.accuracy.percent,
+        "accuracy_interval_percent": report.accuracy_interval(&entry.accuracy),
         "held_out_images": entry.accuracy.images,
         "latency_ms": first.map(|latency| latency.median_ms),
         "interval_ms": first.map(|latency| [latency.low_ms, latency.high_ms]),
-        "latencies": latencies_json(report, &entry.latencies),
+        "latencies": latencies_json(report, &entry.latencies, &entry.energies_mj),
+        "tied_with": entry.tied_with,
         "onnx": onnx(entry.trial),
     });
     extend(&mut value, cost_json(&entry.cost));
@@ -52,7 +54,7 @@ fn trial_json(report: &Report, trial: &Trial) -> Value {
         "graph": trial.graph(),
         "accuracy_percent": trial.accuracy().map(|accuracy| accuracy.percent),
         "curve_percent": trial.curve(),
-        "latencies": latencies_json(report, trial.latencies()),
+        "latencies": latencies_json(report, trial.latencies(), trial.energies_mj()),
         "price_source": trial.price_source().map(|source| source.word()),
         "on_front": report.front.contains(trial.id()),
         "reason": reason(trial),
@@ -73,8 +75,11 @@ pub fn study_json(report: &Report, folder: &Path) -> Value {
         "targets": spec.targets.iter().zip(fingerprints(report)).map(|(bound, fingerprint)| json!({
             "target": bound.target.to_string(),
             "max_latency_ms": bound.max_latency,
+            "max_energy_mj": bound.max_energy_mj,
             "fingerprint": fingerprint,
         })).collect::<Value>(),
+        "objectives": objectives_json(report),
+        "bounds": spec.bounds,
         "protocol": spec.protocol,
         "recipe": spec.recipe,
         "data": spec.data,
@@ -95,14 +100,25 @@ fn fingerprints(report: &Report) -> impl Iterator<Item = Value> {
         .chain(std::iter::repeat(Value::Null))
 }
 
-fn latencies_json(report: &Report, latencies: &[Estimate]) -> Value {
-    let named = report.spec.targets.iter().zip(latencies);
+/// What is minimised, by name.
+fn objectives_json(report: &Report) -> Value {
+    let objectives = report.spec.objectives().into_iter();
+    objectives
+        .map(|o| Value::from(report.spec.name_of(o)))
+        .collect()
+}
+
+/// What was measured on each target; the energy is null where the target does not report it.
+fn latencies_json(report: &Report, latencies: &[Estimate], energies_mj: &[Option<f64>]) -> Value {
+    let energies_mj = energies_mj.iter().copied().chain(std::iter::repeat(None));
+    let named = report.spec.targets.iter().zip(latencies).zip(energies_mj);
     named
-        .map(|(bound, latency)| {
+        .map(|((bound, latency), energy_mj)| {
             json!({
                 "target": bound.target.to_string(),
                 "median_ms": latency.median_ms,
                 "interval_ms": [latency.low_ms, latency.high_ms],
+                "energy_mj": energy_mj,
             })
         })
         .collect()

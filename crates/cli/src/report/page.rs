@@ -2,10 +2,15 @@
 
 use std::fmt::Write;
 
-use bespoke_measure::{Bytes, Estimate};
+use bespoke_measure::Estimate;
 use bespoke_study::{StudyState, Trial};
 
-use super::{Report, chart, outcome::Outcome, reason};
+use super::{
+    Report, chart, numbers,
+    outcome::Outcome,
+    reason,
+    table::{COST_HEADING, cost_cells, energy},
+};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--ink:#1c2733;--faint:#5d6b7a;--line:#dde3e9;--paper:#fff}
@@ -37,8 +42,8 @@ pub fn html(report: &Report) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{name} – Bespoke</title><style>{STYLE}</style></head><body>\n<h1>{name}</h1>\n<p>{}</p>\n",
         chart::escape(&summary(report))
     );
-    for target in 0..report.spec.targets.len() {
-        match chart::svg(report, target) {
+    for objective in report.spec.objectives().into_iter().skip(1) {
+        match chart::svg(report, objective) {
             Some(svg) => {
                 let _ = writeln!(page, "<figure>{svg}</figure>");
             }
@@ -68,12 +73,14 @@ fn summary(report: &Report) -> String {
         .iter()
         .filter(|trial| Outcome::of(trial, &report.front) == Some(Outcome::PricedOut))
         .count();
+    let objectives = report.spec.objectives().into_iter();
+    let objectives: Vec<String> = objectives.map(|o| report.spec.name_of(o)).collect();
     let state = match &report.study.state {
         StudyState::Running => "running".to_owned(),
         state => state.to_string(),
     };
     format!(
-        "{} trials: {} trained to the end, {} given up early, {} break a bound ({} of them by prediction), {} failed; {} on the front. Trained on {}, space {}, strategy {}, seed {}. {:.0} s, {state}.",
+        "{} trials: {} trained to the end, {} given up early, {} break a bound ({} of them by prediction), {} failed; {} on the front. Trained on {}, space {}, strategy {}, seed {}. Minimised: {}. {:.0} s, {state}.",
         report.trials.len(),
         count("complete"),
         count("stopped"),
@@ -85,37 +92,40 @@ fn summary(report: &Report) -> String {
         report.spec.space,
         report.spec.strategy.name(),
         report.spec.seed,
+        objectives.join(", "),
         report.study.elapsed.as_secs_f64(),
     )
 }
 
 fn draw_front(page: &mut String, report: &Report) {
-    page.push_str("<h2>The front</h2>\n<p>Accuracy on images that were not trained on; latency as measured: median and interval.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>accuracy</th>");
-    for bound in &report.spec.targets {
-        let target = chart::escape(&bound.target.to_string());
-        let confidence = report.spec.protocol.confidence * 100.0;
-        let _ = write!(
-            page,
-            "<th>ms on {target}</th><th>{confidence:.0} % interval</th>"
-        );
+    let confidence = report.spec.protocol.confidence * 100.0;
+    let _ = write!(
+        page,
+        "<h2>The front</h2>\n<p>Accuracy on images that were not trained on, with the interval that follows from their number; latency as measured: median and interval. All intervals are of {confidence:.0} %. Networks are tied where the intervals of two overlap in everything that is minimised: nothing that was measured tells them apart.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>accuracy</th><th>interval</th>"
+    );
+    draw_target_headings(page, report);
+    for heading in COST_HEADING {
+        let _ = write!(page, "<th>{heading}</th>");
     }
-    page.push_str("<th>parameters</th><th>MFLOPs</th><th>peak memory</th><th>architecture</th></tr></thead><tbody>\n");
+    page.push_str("<th>tied with</th><th>architecture</th></tr></thead><tbody>\n");
     for entry in report.front.entries() {
+        let [low, high] = report.accuracy_interval(&entry.accuracy);
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{:.2} %</td>",
+            "<tr><td>{}</td><td>{:.2} %</td><td>{low:.2} … {high:.2}</td>",
             entry.trial, entry.accuracy.percent
         );
-        entry
-            .latencies
-            .iter()
-            .for_each(|latency| draw_latency(page, latency));
+        for target in 0..report.spec.targets.len() {
+            let energy_mj = entry.energies_mj.get(target).copied().flatten();
+            draw_target(page, report, target, entry.latencies.get(target), energy_mj);
+        }
+        for cell in cost_cells(&entry.cost) {
+            let _ = write!(page, "<td>{cell}</td>");
+        }
         let _ = writeln!(
             page,
-            "<td>{}</td><td>{:.3}</td><td>{}</td><td>{}</td></tr>",
-            entry.cost.parameters,
-            entry.cost.flops as f64 / 1e6,
-            Bytes(entry.cost.peak_activation_bytes),
+            "<td>{}</td><td>{}</td></tr>",
+            numbers(&entry.tied_with),
             chart::escape(&entry.architecture)
         );
     }
@@ -133,10 +143,7 @@ fn draw_others(page: &mut String, report: &Report) {
         return;
     }
     page.push_str("<h2>The others</h2>\n<p>Latency as measured, or where a network was predicted to break a bound, as predicted with the interval that nine in ten measurements are expected in.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>outcome</th><th>accuracy</th>");
-    for bound in &report.spec.targets {
-        let target = chart::escape(&bound.target.to_string());
-        let _ = write!(page, "<th>ms on {target}</th><th>interval</th>");
-    }
+    draw_target_headings(page, report);
     page.push_str("<th>latency is</th><th>architecture, and why not</th></tr></thead><tbody>\n");
     for trial in others {
         draw_other(page, report, trial);
@@ -155,10 +162,8 @@ fn draw_other(page: &mut String, report: &Report, trial: &Trial) {
         "<tr><td>{id}</td><td>{outcome}</td><td>{accuracy}</td>"
     );
     for target in 0..report.spec.targets.len() {
-        match trial.latencies().get(target) {
-            Some(latency) => draw_latency(page, latency),
-            None => page.push_str("<td></td><td></td>"),
-        }
+        let (latency, energy_mj) = (trial.latencies().get(target), trial.energy_mj(target));
+        draw_target(page, report, target, latency, energy_mj);
     }
     let source = trial.price_source().map_or("", |source| source.word());
     let why = match reason(trial) {
@@ -169,11 +174,34 @@ fn draw_other(page: &mut String, report: &Report, trial: &Trial) {
     let _ = writeln!(page, "<td>{source}</td><td>{architecture}{why}</td></tr>");
 }
 
-fn draw_latency(page: &mut String, latency: &Estimate) {
-    let (median, low, high) = (
-        latency.median_ms.ms(),
-        latency.low_ms.ms(),
-        latency.high_ms.ms(),
-    );
-    let _ = write!(page, "<td>{median:.4}</td><td>{low:.4} … {high:.4}</td>");
+/// The headings of what is measured on each target.
+fn draw_target_headings(page: &mut String, report: &Report) {
+    for (index, bound) in report.spec.targets.iter().enumerate() {
+        let target = chart::escape(&bound.target.to_string());
+        let _ = write!(page, "<th>ms on {target}</th><th>interval</th>");
+        if report.has_energy(index) {
+            let _ = write!(page, "<th>mJ on {target}</th>");
+        }
+    }
+}
+
+/// The cells under the headings of one target.
+fn draw_target(
+    page: &mut String,
+    report: &Report,
+    target: usize,
+    latency: Option<&Estimate>,
+    energy_mj: Option<f64>,
+) {
+    match latency {
+        Some(latency) => {
+            let [median, low, high] =
+                [latency.median_ms, latency.low_ms, latency.high_ms].map(|latency| latency.ms());
+            let _ = write!(page, "<td>{median:.4}</td><td>{low:.4} … {high:.4}</td>");
+        }
+        None => page.push_str("<td></td><td></td>"),
+    }
+    if report.has_energy(target) {
+        let _ = write!(page, "<td>{}</td>", energy(energy_mj));
+    }
 }

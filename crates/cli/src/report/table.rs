@@ -3,7 +3,7 @@
 use bespoke_graph::Cost;
 use bespoke_measure::Bytes;
 
-use super::Report;
+use super::{Report, numbers};
 
 /// Rows as text, columns aligned; the first row is the heading. All columns but the last are aligned to the right.
 pub fn grid(rows: &[Vec<String>]) -> String {
@@ -34,30 +34,57 @@ pub fn grid(rows: &[Vec<String>]) -> String {
 
 /// The final front as a table.
 pub fn front_table(report: &Report) -> String {
-    let mut heading = vec!["trial".to_owned(), "accuracy".to_owned()];
-    for bound in &report.spec.targets {
-        heading.extend([format!("ms on {}", bound.target), confidence(report)]);
-    }
-    heading.extend(["parameters", "MFLOPs", "peak memory", "architecture"].map(str::to_owned));
-    let mut rows = vec![heading];
+    let has_ties = (report.front.entries().iter()).any(|entry| !entry.tied_with.is_empty());
+    let mut rows = vec![front_heading(report, has_ties)];
     for entry in report.front.entries() {
         let mut row = vec![
             entry.trial.to_string(),
             format!("{:.2} %", entry.accuracy.percent),
         ];
-        for latency in &entry.latencies {
+        for (target, latency) in entry.latencies.iter().enumerate() {
             let interval = format!("{:.4} … {:.4}", latency.low_ms.ms(), latency.high_ms.ms());
             row.extend([format!("{:.4}", latency.median_ms.ms()), interval]);
+            if report.has_energy(target) {
+                row.push(energy(entry.energies_mj.get(target).copied().flatten()));
+            }
         }
-        row.extend([
-            entry.cost.parameters.to_string(),
-            format!("{:.3}", entry.cost.flops as f64 / 1e6),
-            Bytes(entry.cost.peak_activation_bytes).to_string(),
-            entry.architecture.clone(),
-        ]);
+        row.extend(cost_cells(&entry.cost));
+        row.extend(has_ties.then(|| numbers(&entry.tied_with)));
+        row.push(entry.architecture.clone());
         rows.push(row);
     }
     grid(&rows)
+}
+
+fn front_heading(report: &Report, has_ties: bool) -> Vec<String> {
+    let mut heading = vec!["trial".to_owned(), "accuracy".to_owned()];
+    for (index, bound) in report.spec.targets.iter().enumerate() {
+        heading.extend([format!("ms on {}", bound.target), confidence(report)]);
+        let has_energy = report.has_energy(index);
+        heading.extend(has_energy.then(|| format!("mJ on {}", bound.target)));
+    }
+    heading.extend(COST_HEADING.map(str::to_owned));
+    heading.extend(has_ties.then(|| "tied with".to_owned()));
+    heading.push("architecture".to_owned());
+    heading
+}
+
+/// What of a network's cost stands in a table of networks.
+pub const COST_HEADING: [&str; 4] = ["parameters", "MMACs", "MFLOPs", "peak memory"];
+
+/// The cells under [`COST_HEADING`].
+pub fn cost_cells(cost: &Cost) -> [String; 4] {
+    [
+        cost.parameters.to_string(),
+        format!("{:.3}", cost.macs as f64 / 1e6),
+        format!("{:.3}", cost.flops as f64 / 1e6),
+        Bytes(cost.peak_activation_bytes).to_string(),
+    ]
+}
+
+/// Millijoules, where they are known.
+pub fn energy(mj: Option<f64>) -> String {
+    mj.map(|mj| format!("{mj:.4}")).unwrap_or_default()
 }
 
 fn confidence(report: &Report) -> String {

@@ -1,10 +1,11 @@
 use bespoke_graph::{Graph, Weights};
 use bespoke_measure::{Estimate, Latency};
-use bespoke_study::{Accuracy, Trial};
+use bespoke_study::{Accuracy, StudySpec, Trial};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::tests::fixture::study;
 
 fn keepsake() -> Keepsake {
     let (builder, input) = Graph::builder(&[2]);
@@ -77,11 +78,14 @@ fn kept_network_reads_back_beside_its_probabilities() {
 fn only_the_files_of_the_front_stay() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let files = files(folder.path());
-    let front = Front::of(&[
+    let study = study("tiny", "", "trials = 3");
+    let spec = StudySpec::parse(&study).expect("it is sound");
+    let trials = [
         trial(0, 1.0, 50.0),
         trial(1, 2.0, 40.0),
         trial(2, 2.0, 60.0),
-    ]);
+    ];
+    let front = Front::of(&spec, &trials);
     files.keep_only(&front).expect("no folder is no error");
     for id in [0, 1, 2] {
         files

@@ -39,7 +39,8 @@ fn proposer(config: &StrategyConfig, stage: &str, in_flight: u32) -> Proposer {
     let in_flight = NonZeroU32::new(in_flight).expect("not zero");
     let strategy = config.build(7, Problem::default());
     let strategy = strategy.expect("the settings are possible");
-    Proposer::new(space(stage), strategy, in_flight)
+    let objectives = vec![Objective::Error, Objective::Latency(0)];
+    Proposer::new(space(stage), strategy, objectives, in_flight)
 }
 
 /// How a trial ends: decided by its network alone.

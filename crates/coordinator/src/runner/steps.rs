@@ -97,19 +97,15 @@ impl Runner<'_> {
     }
 
     /// Trains a trial's network when a trainer is free.
-    pub(super) fn spawn_training(
-        &mut self,
-        trial: &Trial,
-        candidate: Candidate,
-        latencies: Vec<Estimate>,
-    ) {
+    pub(super) fn spawn_training(&mut self, trial: &Trial, candidate: Candidate) {
         let (journal, trainers) = (self.journal.clone(), self.resources.trainers.clone());
         let id = trial.id();
         let course = Course {
             evaluator: self.lesson.evaluator.clone(),
             seed: seed::of_training(self.spec.seed, candidate.hash),
             graph: candidate.graph,
-            latencies,
+            trial: trial.clone(),
+            objectives: self.spec.objectives(),
             earlier: self.earlier(trial),
             quiet: self.resources.quiet.clone(),
             halt: self.halt.subscribe(),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bespoke_study::{Activity, Ending, Event, StudyState, Trial, TrialId, is_hopeless};
+use bespoke_study::{Activity, Ending, Event, Objective, StudyState, Trial, TrialId, is_hopeless};
 use tokio::sync::{RwLock, watch};
 
 use super::{
@@ -198,6 +198,8 @@ async fn study_waits_for_another_agent_when_the_one_it_is_bound_to_leaves() {
 
 // === one training ===
 
+const OBJECTIVES: [Objective; 2] = [Objective::Error, Objective::Latency(0)];
+
 fn course(halt: watch::Receiver<bool>, earlier: Vec<Trial>, quiet: Arc<RwLock<()>>) -> Course {
     let space = space().expect("there is one");
     let space = bespoke_space::Space::parse(&space.file, &space.text).expect("it is sound");
@@ -205,15 +207,17 @@ fn course(halt: watch::Receiver<bool>, earlier: Vec<Trial>, quiet: Arc<RwLock<()
     let graph = Candidate::lower(&space, &architecture)
         .expect("it is sound")
         .graph;
-    let latencies = earlier
-        .first()
-        .map(|trial| trial.latencies().to_vec())
-        .unwrap_or_default();
+    let mut trial = Trial::proposed(TrialId(9), String::new(), graph.hash(), graph.cost());
+    let latencies = earlier.first().map(|trial| trial.latencies().to_vec());
+    trial
+        .measured(latencies.unwrap_or_default())
+        .expect("it is new");
     Course {
         evaluator: lesson().evaluator,
         graph,
         seed: 0,
-        latencies,
+        trial,
+        objectives: OBJECTIVES.to_vec(),
         earlier,
         quiet,
         halt,
@@ -289,6 +293,6 @@ fn training_is_given_up_when_earlier_trials_are_as_fast_and_better() {
     let Trained::Stopped { curve } = trained else {
         panic!("it is hopeless")
     };
-    assert!(is_hopeless(earlier[0].latencies(), &curve, &earlier));
+    assert!(is_hopeless(&OBJECTIVES, &earlier[0], &curve, &earlier));
     assert!(curve.len() < EPOCHS as usize);
 }

@@ -80,9 +80,9 @@ async fn only_measured_networks_stand_on_the_front() {
     let (coordinator, _store, _folder) = fresh();
     let _agent = FakeAgent::proportional(&coordinator, "a", None);
     create(&coordinator, pricing(42)).await;
-    let (_, trials) = outcome(&coordinator, "tiny").await;
+    let (study, trials) = outcome(&coordinator, "tiny").await;
     assert!(trials.iter().any(is_predicted));
-    let front = Front::of(&trials);
+    let front = Front::of(&study.spec().expect("it was read before"), &trials);
     assert!(!front.entries().is_empty());
     for entry in front.entries() {
         let trial = &trials[entry.trial.0 as usize];

@@ -81,6 +81,17 @@ pub struct Trial {
     /// 90 %. Unspecified if there are none.
     #[prost(enumeration = "PriceSource", tag = "12")]
     pub price_source: i32,
+    /// Energy of a pass on each target, in the study's order, as measured with the latencies; empty before, and where
+    /// nothing was measured.
+    #[prost(message, repeated, tag = "13")]
+    pub energies: ::prost::alloc::vec::Vec<Energy>,
+}
+/// Energy of one forward pass of one batch on a target.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Energy {
+    /// Millijoules, more than 0; absent where the target does not report them.
+    #[prost(double, optional, tag = "1")]
+    pub mj: ::core::option::Option<f64>,
 }
 /// A median latency of one forward pass of one batch, with the interval that holds the true median with the
 /// protocol's confidence. All three are milliseconds: shorter times than a Duration's nanosecond must not be rounded.
@@ -124,6 +135,11 @@ pub struct FrontEntry {
     /// Where the coordinator keeps its ONNX file.
     #[prost(string, tag = "2")]
     pub onnx: ::prost::alloc::string::String,
+    /// Numbers of the front's other trials that it cannot be told apart from, ascending: the intervals of the two overlap
+    /// in every objective. That of the accuracy follows from the number of held-out images, that of an energy is as wide,
+    /// in proportion, as the latency's; what is counted is exact. Ties do not chain.
+    #[prost(uint32, repeated, tag = "3")]
+    pub tied_with: ::prost::alloc::vec::Vec<u32>,
 }
 /// Request of CreateStudy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -729,7 +745,7 @@ pub mod study_service_client {
                 .insert(GrpcMethod::new("bespoke.study.v1.StudyService", "ListTrials"));
             self.inner.unary(req, path, codec).await
         }
-        /// The networks that no other beats, fastest first.
+        /// The networks that no other beats in the objectives of the study, fastest first on the first target.
         pub async fn get_front(
             &mut self,
             request: impl tonic::IntoRequest<super::GetFrontRequest>,
@@ -848,7 +864,7 @@ pub mod study_service_server {
             tonic::Response<super::ListTrialsResponse>,
             tonic::Status,
         >;
-        /// The networks that no other beats, fastest first.
+        /// The networks that no other beats in the objectives of the study, fastest first on the first target.
         async fn get_front(
             &self,
             request: tonic::Request<super::GetFrontRequest>,

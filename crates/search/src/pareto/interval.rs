@@ -1,5 +1,7 @@
 //! Objectives that are known to lie in intervals, as measurements are: what can be told apart, and what is tied.
 
+use crate::normal::quantile;
+
 /// Where the value of an objective lies, ends included.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -17,6 +19,28 @@ impl Interval {
         Self {
             low: value,
             high: value,
+        }
+    }
+
+    /// The share, from 0 to 1, that so many draws with this share of hits speak of, with this confidence above 0 and below
+    /// 1: the score interval of Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (Journal
+    /// of the American Statistical Association, 1927). From 0 to 1 where nothing was drawn.
+    pub fn of_share(share: f64, draws: u32, confidence: f64) -> Self {
+        if draws == 0 {
+            return Self {
+                low: 0.0,
+                high: 1.0,
+            };
+        }
+        let draws = f64::from(draws);
+        let z = quantile(0.5 + confidence / 2.0);
+        let scale = 1.0 + z * z / draws;
+        let centre = (share + z * z / (2.0 * draws)) / scale;
+        let variance = share * (1.0 - share) / draws + z * z / (4.0 * draws * draws);
+        let margin = z * variance.max(0.0).sqrt() / scale;
+        Self {
+            low: (centre - margin).max(0.0),
+            high: (centre + margin).min(1.0),
         }
     }
 
@@ -78,6 +102,26 @@ mod tests {
             low: value - margin,
             high: value + margin,
         }
+    }
+
+    #[test]
+    fn share_is_as_uncertain_as_its_draws_are_few() {
+        // Newcombe, "Two-sided confidence intervals for the single proportion" (Statistics in Medicine, 1998), table I,
+        // method 3.
+        for (hits, draws, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let share = f64::from(hits) / f64::from(draws);
+            let interval = Interval::of_share(share, draws, 0.95);
+            assert!((interval.low - low).abs() < 6e-5, "{interval:?}");
+            assert!((interval.high - high).abs() < 6e-5, "{interval:?}");
+        }
+        let all = Interval::of_share(1.0, 20, 0.95);
+        assert!(all.low > 0.83 && all.high == 1.0, "{all:?}");
+        assert_eq!(Interval::of_share(0.5, 0, 0.95).high, 1.0);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Study files, good and bad.
 
+use bespoke_graph::Cost;
+use bespoke_measure::Estimate;
+
 use super::*;
 
 const GOOD: &str = r#"name = "pi"
@@ -67,6 +70,12 @@ fn faults_are_told_with_file_line_and_key() {
             "max_latency_ms",
         ),
         (
+            "max_latency_ms = 5",
+            "max_energy_mj = nan",
+            "s.toml:7",
+            "max_energy_mj",
+        ),
+        (
             "name = \"pi\"",
             "name = \"../pi\"",
             "s.toml:1",
@@ -127,14 +136,103 @@ fn a_target_cannot_stand_twice() {
 #[test]
 fn a_bound_is_kept_when_the_whole_interval_keeps_it() {
     let spec = parse(GOOD).expect("it is valid");
-    assert_eq!(spec.latency_violation(&[estimate(4.0, 5.0)]), None);
+    assert_eq!(spec.measured_violation(&[estimate(4.0, 5.0)], &[]), None);
     let (reason, excess) = spec
-        .latency_violation(&[estimate(4.0, 6.0)])
+        .measured_violation(&[estimate(4.0, 6.0)], &[])
         .expect("6 ms are too many");
     assert!(
         (excess - 0.2).abs() < 1e-12 && reason.contains("tract/b1/t2/f32"),
         "{reason}"
     );
+}
+
+#[test]
+fn an_energy_is_as_uncertain_as_the_latency_of_the_same_passes() {
+    let text = GOOD.replacen("max_latency_ms = 5", "max_energy_mj = 6", 1);
+    let spec = parse(&text).expect("it is valid");
+    let violation = |high, mj| spec.measured_violation(&[estimate(4.0, high)], &[mj]);
+    assert_eq!(violation(4.8, Some(5.0)), None);
+    let (reason, excess) = violation(6.0, Some(5.0)).expect("up to 7.5 mJ are too many");
+    assert!((excess - 0.25).abs() < 1e-12, "{excess}");
+    assert_eq!(
+        reason,
+        "up to 7.5000 mJ on tract/b1/t2/f32, the bound is 6.0000 mJ"
+    );
+    assert_eq!(violation(4.0, None), None);
+    assert!(spec.needs_energy(0));
+}
+
+#[test]
+fn objectives_are_the_error_the_latencies_and_what_the_file_names() {
+    use Objective::{Energy, Error, Latency, Macs, Parameters, PeakActivationBytes};
+    let two = GOOD.replacen("[budget]", "[[targets]]\nruntime = \"flex\"\n[budget]", 1);
+    let objectives = |list: &str| {
+        let spec = parse(&format!("objectives = {list}\n{two}"));
+        spec.expect("it is valid").objectives()
+    };
+    let always = [Error, Latency(0), Latency(1)];
+    let with = |more: &[Objective]| [always.as_slice(), more].concat();
+    assert_eq!(objectives("[]"), always);
+    assert_eq!(
+        objectives("['energy', 'peak_activation_bytes', 'macs', 'parameters']"),
+        with(&[Parameters, Macs, PeakActivationBytes, Energy(0), Energy(1)]),
+    );
+    assert_eq!(objectives("['energy@flex/b1/t1/f32']"), with(&[Energy(1)]));
+}
+
+#[test]
+fn objectives_carry_the_bounds_of_the_file() {
+    let text = GOOD.replacen("max_latency_ms = 5", "max_energy_mj = 6", 1);
+    let text = format!("objectives = ['macs']\n{text}[bounds]\nmax_parameters = 100\n");
+    let spec = parse(&text).expect("it is valid");
+    let bounds = [
+        Objective::Latency(0),
+        Objective::Parameters,
+        Objective::Macs,
+        Objective::Energy(0),
+    ];
+    assert_eq!(
+        bounds.map(|objective| spec.bound(objective)),
+        [None, Some(100.0), None, Some(6.0)]
+    );
+    assert_eq!(
+        spec.name_of(Objective::Energy(0)),
+        "energy_mj@tract/b1/t2/f32"
+    );
+}
+
+#[test]
+fn objectives_that_mean_nothing_are_refused_with_their_line() {
+    let cases = [
+        (
+            "['macs',\n'macs']",
+            "s.toml:2: `objectives`: `macs` stands twice",
+        ),
+        (
+            "['energy', 'energy@tract/b1/t2/f32']",
+            "s.toml:1: `objectives`: `energy@tract/b1/t2/f32` stands twice",
+        ),
+        (
+            "['speed']",
+            "s.toml:1: `objectives`: `speed` is not known; there are parameters,",
+        ),
+        (
+            "['latency']",
+            "s.toml:1: `objectives`: `latency` is always one;",
+        ),
+        (
+            "['energy@flex/b1/t1/f32']",
+            "s.toml:1: `objectives`: the study has no target flex/b1/t1/f32; it has tract/b1/t2/f32",
+        ),
+        (
+            "['energy@flex']",
+            "s.toml:1: `objectives`: target `flex`: expected RUNTIME/",
+        ),
+    ];
+    for (list, start) in cases {
+        let told = refusal("name =", &format!("objectives = {list}\nname ="));
+        assert!(told.starts_with(start) && !told.contains('\n'), "{told}");
+    }
 }
 
 #[test]
@@ -162,6 +260,7 @@ fn only_the_size_of_the_budget_may_change_when_a_study_goes_on() {
     assert!(changed("trials = 10", "trials = 99\nminutes = 3.0").continues(&spec));
     assert!(!changed("trials = 10", "trials = 10\nin_flight = 9").continues(&spec));
     assert!(!changed("threads = 2", "threads = 1").continues(&spec));
+    assert!(!changed("name =", "objectives = ['macs']\nname =").continues(&spec));
 }
 
 #[test]

@@ -12,7 +12,7 @@ wraps_one!(wire::GetStudyResponse { study } with Study);
 wraps_one!(wire::CancelStudyResponse { study } with Study);
 wraps_list!(wire::ListStudiesResponse { studies } with Study);
 wraps_list!(wire::ListTrialsResponse { trials } with Trial);
-wraps_list!(wire::GetFrontResponse { entries } with (Trial, String));
+wraps_list!(wire::GetFrontResponse { entries } with (Trial, String, Vec<TrialId>));
 
 /// Conversions of a request that only names a study.
 macro_rules! names_a_study {
@@ -81,18 +81,19 @@ impl TryFrom<wire::GetNetworkRequest> for (StudyName, TrialId) {
     }
 }
 
-// === FrontEntry: a complete trial and where its ONNX file is ===
+// === FrontEntry: a complete trial, where its ONNX file is, and the trials that it is tied with ===
 
-impl From<(Trial, String)> for wire::FrontEntry {
-    fn from((trial, onnx): (Trial, String)) -> Self {
+impl From<(Trial, String, Vec<TrialId>)> for wire::FrontEntry {
+    fn from((trial, onnx, tied_with): (Trial, String, Vec<TrialId>)) -> Self {
         Self {
             trial: Some(trial.into()),
             onnx,
+            tied_with: tied_with.into_iter().map(|trial| trial.0).collect(),
         }
     }
 }
 
-impl TryFrom<wire::FrontEntry> for (Trial, String) {
+impl TryFrom<wire::FrontEntry> for (Trial, String, Vec<TrialId>) {
     type Error = ConvertError;
 
     fn try_from(message: wire::FrontEntry) -> Result<Self, Self::Error> {
@@ -101,6 +102,7 @@ impl TryFrom<wire::FrontEntry> for (Trial, String) {
             let reason = format!("must be complete, is {}", trial.state().word());
             return Err(ConvertError::new("trial.state", reason));
         }
-        Ok((trial, text("onnx", message.onnx)?))
+        let tied_with = message.tied_with.into_iter().map(TrialId);
+        Ok((trial, text("onnx", message.onnx)?, tied_with.collect()))
     }
 }

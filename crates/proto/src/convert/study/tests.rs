@@ -64,6 +64,7 @@ fn complete() -> Trial {
             curve: vec![50.0, 97.5],
         },
     })
+    .with_energies(vec![Some(2.5), None])
 }
 
 fn infeasible() -> Trial {
@@ -171,7 +172,11 @@ fn requests_and_responses_round_trip() {
     round_trips::<wire::CancelStudyResponse, _>(ended());
     round_trips::<wire::ListStudiesResponse, _>(vec![ended()]);
     round_trips::<wire::ListTrialsResponse, _>(vec![infeasible(), complete()]);
-    round_trips::<wire::GetFrontResponse, _>(vec![(complete(), "3.onnx".to_owned())]);
+    round_trips::<wire::GetFrontResponse, _>(vec![(
+        complete(),
+        "3.onnx".to_owned(),
+        vec![TrialId(4), TrialId(7)],
+    )]);
     round_trips::<wire::GetStudyRequest, _>(name.clone());
     round_trips::<wire::WatchStudyRequest, _>(name.clone());
     round_trips::<wire::CancelStudyRequest, _>(name.clone());
@@ -225,6 +230,7 @@ fn study_that_makes_no_sense_is_refused_by_field() {
 #[test]
 fn trial_that_makes_no_sense_is_refused_by_field() {
     let refuses = refused::<wire::Trial, Trial>(complete());
+    refuses("energies[0].mj", |wire| wire.energies[0].mj = Some(0.0));
     refuses("architecture", |wire| wire.architecture.clear());
     refuses("graph_hash", |wire| wire.graph_hash.clear());
     refuses("graph_hash", |wire| wire.graph_hash = "zz".to_owned());
@@ -305,9 +311,10 @@ fn event_that_makes_no_sense_is_refused_by_field() {
 
 #[test]
 fn front_holds_complete_trials_only() {
-    let refuses = refused::<wire::GetFrontResponse, Vec<(Trial, String)>>(vec![(
+    let refuses = refused::<wire::GetFrontResponse, Vec<(Trial, String, Vec<TrialId>)>>(vec![(
         complete(),
         "3.onnx".to_owned(),
+        Vec::new(),
     )]);
     refuses("entries[0].trial", |wire| wire.entries[0].trial = None);
     refuses("entries[0].trial.state", |wire| {

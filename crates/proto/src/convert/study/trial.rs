@@ -126,6 +126,7 @@ impl From<Trial> for wire::Trial {
             _ => (String::new(), 0.0),
         };
         let latencies = trial.latencies().iter().copied();
+        let energies = trial.energies_mj().iter();
         Self {
             id: trial.id().0,
             architecture: trial.architecture().to_owned(),
@@ -142,6 +143,7 @@ impl From<Trial> for wire::Trial {
                 .price_source()
                 .map_or(wire::PriceSource::Unspecified, Into::into)
                 .into(),
+            energies: energies.map(|mj| wire::Energy { mj: *mj }).collect(),
         }
     }
 }
@@ -165,13 +167,9 @@ impl TryFrom<wire::Trial> for Trial {
         let graph = parsed("graph_hash", &message.graph_hash)?;
         let cost = required("cost", message.cost)?;
         let id = TrialId(message.id);
-        Ok(Self::restore(
-            id,
-            architecture,
-            graph,
-            cost,
-            state(message)?,
-        ))
+        let energies_mj = energies_mj(std::mem::take(&mut message.energies))?;
+        let trial = Self::restore(id, architecture, graph, cost, state(message)?);
+        Ok(trial.with_energies(energies_mj))
     }
 }
 
@@ -221,6 +219,17 @@ fn state(message: wire::Trial) -> Result<TrialState, ConvertError> {
         wire::TrialState::Failed => TrialState::Failed { reason },
         wire::TrialState::Unspecified => return Err(unspecified("state")),
     })
+}
+
+fn energies_mj(energies: Vec<wire::Energy>) -> Result<Vec<Option<f64>>, ConvertError> {
+    let energy = |(index, energy): (usize, wire::Energy)| match energy.mj {
+        Some(mj) if !(mj.is_finite() && mj > 0.0) => {
+            let reason = format!("must be a positive number of millijoules, got {mj}");
+            Err(ConvertError::new(&format!("energies[{index}].mj"), reason))
+        }
+        mj => Ok(mj),
+    };
+    energies.into_iter().enumerate().map(energy).collect()
 }
 
 fn held_out(images: u32) -> Result<u32, ConvertError> {
