@@ -23,7 +23,7 @@ pub use accuracies::Accuracies;
 pub use beforehand::Latencies;
 pub use benchmark::{Benchmark, Target};
 pub use error::TabularError;
-pub use outcome::{Best, CHECKPOINTS, Figure, LatencyMs, Outcome, summary};
+pub use outcome::{Best, CHECKPOINTS, Evaluated, Figure, LatencyMs, Outcome, summary};
 pub use sampling::{Sampled, Sampling};
 pub use search::Search;
 pub use strategy::strategy;

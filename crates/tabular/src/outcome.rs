@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bespoke_measure::median;
+use bespoke_search::pareto::pareto_front;
 use serde::Serialize;
 
 use crate::Benchmark;
@@ -24,17 +25,27 @@ pub struct Outcome {
     /// Absent where there is no bound, `Some(None)` where nothing that was evaluated meets them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<Option<Best>>,
+    /// Of the evaluated networks that meet the bounds those that no other beats, fastest first on the first target.
+    pub front: Vec<Evaluated>,
 }
 
-/// The most accurate network that a search evaluated and that meets the bounds.
+/// A network that a search evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Best {
+pub struct Evaluated {
     /// Its canonical string.
     pub architecture: String,
     /// In per cent.
     pub accuracy: f64,
     /// As the table has it.
     pub latency_ms: LatencyMs,
+}
+
+/// The most accurate network that a search evaluated and that meets the bounds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Best {
+    /// The network.
+    #[serde(flatten)]
+    pub network: Evaluated,
     /// Of the most accurate network in the table that meets the bounds, in per cent.
     pub oracle_accuracy: f64,
 }
@@ -97,13 +108,18 @@ impl Outcome {
         let is_bounded = (benchmark.targets.iter()).any(|target| target.bound_ms.is_some());
         let best = || {
             let row = benchmark.best(rows.iter().copied());
-            row.map(|row| Best::of(benchmark, row))
+            row.map(|row| Best {
+                network: Evaluated::of(benchmark, row),
+                oracle_accuracy: benchmark.oracle_accuracy,
+            })
         };
+        let front = benchmark.front(rows).into_iter();
         Self {
             seed,
             evaluations: rows.len(),
             hypervolume_fraction: reached.map(fraction).collect(),
             best: is_bounded.then(best),
+            front: front.map(|row| Evaluated::of(benchmark, row)).collect(),
         }
     }
 
@@ -113,10 +129,11 @@ impl Outcome {
             .map(|(count, fraction)| (format!("hypervolume fraction after {count}"), *fraction))
             .collect();
         if let Some(Some(best)) = &self.best {
-            figures.push(("accuracy of the best, %".to_owned(), best.accuracy));
-            let loss = best.oracle_accuracy - best.accuracy;
+            let network = &best.network;
+            figures.push(("accuracy of the best, %".to_owned(), network.accuracy));
+            let loss = best.oracle_accuracy - network.accuracy;
             figures.push(("points below the oracle".to_owned(), loss));
-            match &best.latency_ms {
+            match &network.latency_ms {
                 LatencyMs::One(ms) => figures.push(("ms".to_owned(), *ms)),
                 LatencyMs::Several(by_target) => figures.extend(
                     by_target
@@ -129,9 +146,28 @@ impl Outcome {
     }
 }
 
-// === impl Best ===
+// === impl Benchmark ===
 
-impl Best {
+impl Benchmark {
+    /// Of these rows those that meet the bounds and that no other of them beats, fastest first on the first target.
+    fn front(&self, rows: &[usize]) -> Vec<usize> {
+        let within = rows.iter().copied();
+        let within: Vec<usize> = within.filter(|row| self.violation(*row) == 0.0).collect();
+        let points = within.iter().map(|row| self.networks.objectives(*row));
+        let points: Vec<Vec<f64>> = points.collect();
+        let mut front: Vec<usize> = pareto_front(&points)
+            .into_iter()
+            .map(|index| within[index])
+            .collect();
+        let first_ms = |row: &usize| self.networks.latencies_ms[*row][0];
+        front.sort_by(|a, b| first_ms(a).total_cmp(&first_ms(b)).then(a.cmp(b)));
+        front
+    }
+}
+
+// === impl Evaluated ===
+
+impl Evaluated {
     fn of(benchmark: &Benchmark, row: usize) -> Self {
         let networks = &benchmark.networks;
         let columns = benchmark.targets.iter().map(|target| target.column.clone());
@@ -143,7 +179,6 @@ impl Best {
                 [ms] => LatencyMs::One(ms),
                 _ => LatencyMs::Several(columns.zip(latencies_ms).collect()),
             },
-            oracle_accuracy: benchmark.oracle_accuracy,
         }
     }
 }

@@ -8,8 +8,8 @@ use bespoke_space::{Architecture, Space};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::{
-    Accuracies, Benchmark, Best, Latencies, LatencyMs, Outcome, Sampling, Search, TabularError,
-    Target, strategy, summary,
+    Accuracies, Benchmark, Best, Evaluated, Latencies, LatencyMs, Outcome, Sampling, Search,
+    TabularError, Target, strategy, summary,
 };
 
 /// Accuracy, milliseconds on the phone and on the board, of each network in turn. The front of accuracy and the phone
@@ -224,22 +224,42 @@ fn a_search_evaluates_different_networks_until_none_is_left() {
 #[test]
 fn the_best_is_the_most_accurate_that_meets_every_bound() {
     let one = benchmark(&[("phone", Some(2.5))]).expect("a benchmark");
-    let expected = Best {
-        architecture: name(3),
-        accuracy: 50.0,
-        latency_ms: LatencyMs::One(2.0),
+    let best = |index, latency_ms| Best {
+        network: evaluated(index, latency_ms),
         oracle_accuracy: 50.0,
     };
+    let expected = best(3, LatencyMs::One(2.0));
     assert_eq!(run(&one, 8, 0).best, Some(Some(expected)));
     let both = benchmark(&[("phone", Some(4.0)), ("board", Some(3.0))]).expect("a benchmark");
-    let latencies_ms = [("phone".to_owned(), 3.0), ("board".to_owned(), 3.0)];
-    let expected = Best {
-        architecture: name(4),
-        accuracy: 50.0,
-        latency_ms: LatencyMs::Several(latencies_ms.into()),
-        oracle_accuracy: 50.0,
-    };
+    let expected = best(4, on_both(3.0, 3.0));
     assert_eq!(run(&both, 8, 0).best, Some(Some(expected)));
+}
+
+#[test]
+fn every_network_of_the_front_meets_every_bound() {
+    let both = benchmark(&[("phone", Some(4.0)), ("board", Some(4.0))]).expect("a benchmark");
+    let expected = [
+        evaluated(5, on_both(2.0, 4.0)),
+        evaluated(4, on_both(3.0, 3.0)),
+        evaluated(2, on_both(4.0, 2.0)),
+    ];
+    assert_eq!(run(&both, 8, 0).front, expected);
+    let free = benchmark(&[("phone", None)]).expect("a benchmark");
+    let front = run(&free, 8, 0).front;
+    let expected = [1, 3, 6].map(|index| evaluated(index, LatencyMs::One(FIGURES[index][1])));
+    assert_eq!(front, expected);
+}
+
+fn evaluated(index: usize, latency_ms: LatencyMs) -> Evaluated {
+    Evaluated {
+        architecture: name(index),
+        accuracy: FIGURES[index][0],
+        latency_ms,
+    }
+}
+
+fn on_both(phone: f64, board: f64) -> LatencyMs {
+    LatencyMs::Several([("phone".to_owned(), phone), ("board".to_owned(), board)].into())
 }
 
 #[test]
@@ -328,7 +348,7 @@ fn a_search_that_knows_the_latencies_proposes_what_meets_the_bounds_first() {
             let forecast = benchmark.forecast(false, Latencies::Table);
             let outcome = search.run(&benchmark, seed, forecast).expect("it runs");
             let best = outcome.best.flatten().expect("three meet the bound");
-            assert_eq!(best.accuracy, 50.0, "{name}");
+            assert_eq!(best.network.accuracy, 50.0, "{name}");
         }
     }
 }
