@@ -209,8 +209,10 @@ fn refusal(space: &Space, table: &PricedTable, error: WithinError) -> anyhow::Er
             least,
             architecture,
         } => anyhow!(
-            "{}: no network of this space runs within {bound} ms on this target: the fastest takes {least} ms: {}",
+            "{}: no network of this space runs within {bound} ms on this target: the fastest takes {} ms: {}",
             table.file,
+            // Rounded up: it is a bound that can be kept.
+            (least * 1e4).ceil() / 1e4,
             space.format_architecture(&architecture)
         ),
         other => anyhow!(other).context(table.file.clone()),

@@ -51,6 +51,15 @@ fn table(checks: &[Check]) -> String {
     grid(&rows)
 }
 
+/// A number to the digit behind those that the tolerance lets count.
+fn rounded(number: f64, tolerance: f64) -> Figure {
+    let scale = match tolerance > 0.0 {
+        true => 10f64.powf(1.0 - tolerance.log10().floor()),
+        false => return Figure::Number(number),
+    };
+    Figure::Number((number * scale).round() / scale)
+}
+
 fn row(check: &Check) -> Vec<String> {
     let tolerance = match check.tolerance {
         0.0 => String::new(),
@@ -62,10 +71,24 @@ fn row(check: &Check) -> Vec<String> {
         match &check.got {
             // Lists are long.
             Ok(figure @ Figure::Text(_)) if *figure == check.expected => "the same".to_owned(),
+            Ok(Figure::Number(number)) => rounded(*number, check.tolerance).to_string(),
             Ok(figure) => figure.to_string(),
             Err(reason) => reason.clone(),
         },
         tolerance,
         format!("{} ({})", check.name, check.source),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_rounded_behind_the_digits_that_count() {
+        let rounded = |number, tolerance| rounded(number, tolerance).to_string();
+        assert_eq!(rounded(17.769_055_648_085_843, 0.00005), "17.769056");
+        assert_eq!(rounded(1.141_234e-6, 5e-9), "1.1412e-6");
+        assert_eq!(rounded(0.1 + 0.2, 0.0), "0.30000000000000004");
+    }
 }
