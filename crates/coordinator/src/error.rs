@@ -99,6 +99,15 @@ pub enum CoordinatorError {
         /// The name.
         name: StudyName,
     },
+    /// What a study knew before its first trial is wanted and is not here.
+    #[error(
+        "`{name}` began with predictors, which only its coordinator keeps: replay it on the coordinator's machine, with \
+         its --data-dir and without --coordinator"
+    )]
+    NotAtHand {
+        /// The study.
+        name: StudyName,
+    },
     /// A trial's network was asked for that is not kept.
     #[error("trial {trial} of `{name}` has no network: only those of the front are kept")]
     NotOnFront {
@@ -222,6 +231,7 @@ impl CoordinatorError {
             | Self::Fleet(FleetError::UnknownAgent { .. }) => Code::NotFound,
             Self::WasCancelled { .. }
             | Self::OtherSpace { .. }
+            | Self::NotAtHand { .. }
             | Self::NoEnergy { .. }
             | Self::Store(StoreError::PredictorFormat { .. })
             | Self::Fleet(FleetError::Version { .. } | FleetError::LeaseEnded { .. }) => {

@@ -5,6 +5,7 @@
 //! alone, whatever order the results come in, so that a study which was interrupted goes on as if it had not been.
 
 mod admission;
+mod beforehand;
 mod config;
 mod data_sets;
 mod deployed;
@@ -13,6 +14,7 @@ mod error;
 mod evaluation;
 mod files;
 mod fleet;
+mod forecast;
 mod journal;
 mod order;
 mod predictors;
@@ -27,6 +29,7 @@ mod watcher;
 #[cfg(test)]
 mod tests;
 
+pub use beforehand::Beforehand;
 pub use config::Config;
 pub use data_sets::DataSets;
 pub use error::CoordinatorError;

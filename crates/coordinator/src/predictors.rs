@@ -17,7 +17,7 @@ use bespoke_space::Space;
 use bespoke_store::{Store, StoredPredictor};
 use bespoke_study::{PredictorInfo, Source, SpaceId, SpaceSource};
 
-pub(crate) use self::{adapt::Adaptation, built::Sampled, pool::network};
+pub(crate) use self::{adapt::Adaptation, pool::network};
 pub use self::{built::BuiltPredictor, pool::Pool};
 use crate::{CoordinatorError, dispatch::Dispatch};
 

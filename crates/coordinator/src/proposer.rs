@@ -7,11 +7,13 @@
 use std::{collections::HashSet, num::NonZeroU32};
 
 use bespoke_graph::{Cost, Graph, GraphHash};
+use bespoke_measure::Estimate;
+use bespoke_predict::PredictError;
 use bespoke_search::{Finished, Problem, Strategy, StrategyConfigError};
 use bespoke_space::{Architecture, ArchitectureError, Space, SpaceError};
 use bespoke_study::{Objective, Study, Trial, TrialId, TrialState};
 
-use crate::CoordinatorError;
+use crate::{Beforehand, CoordinatorError, forecast::StudyForecast};
 
 #[cfg(test)]
 mod tests;
@@ -20,13 +22,18 @@ mod tests;
 /// with more architectures than that for each of its networks counts as exhausted too early rather than never.
 const MOST_REPETITIONS: u32 = 10_000;
 
-/// Derives every proposal of a study again, from its record and the results in its journal alone.
+/// Derives every proposal of a study again, from its record, what it knew beforehand and the results in its journal
+/// alone.
 ///
 /// # Errors
 /// [`ProposeError::OtherVersion`] with the first trial that is not what would be proposed now; when the study's files or
 /// its journal cannot be read.
-pub fn replay(study: &Study, journal: &[Trial]) -> Result<(), CoordinatorError> {
-    Ok(Proposer::of_study(study)?.replay(journal)?)
+pub fn replay(
+    study: &Study,
+    beforehand: &Beforehand,
+    journal: &[Trial],
+) -> Result<(), CoordinatorError> {
+    Ok(Proposer::of_study(study, beforehand)?.replay(journal)?)
 }
 
 /// Proposes the trials of one study.
@@ -34,10 +41,14 @@ pub struct Proposer {
     space: Space,
     strategy: Box<dyn Strategy>,
     objectives: Vec<Objective>,
+    /// What the strategy proposes by, where anything is known beforehand.
+    forecast: Option<StudyForecast>,
     in_flight: usize,
     seen: HashSet<GraphHash>,
     /// How many trials the strategy has been told of.
     told: usize,
+    /// What each trial was expected to take on each target when it was proposed, where that was predicted.
+    prices: Vec<Option<Vec<Estimate>>>,
 }
 
 /// What comes next.
@@ -85,6 +96,9 @@ pub enum ProposeError {
     /// The space holds an architecture that is no network.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// A candidate cannot be priced.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
     /// The strategy cannot search within the study's bounds.
     #[error(transparent)]
     Strategy(#[from] StrategyConfigError),
@@ -104,18 +118,25 @@ impl Proposer {
     /// The proposer that a study's files ask for, before its first trial.
     ///
     /// # Errors
-    /// When the files have faults.
-    pub fn of_study(study: &Study) -> Result<Self, CoordinatorError> {
+    /// When the files have faults, or what is known beforehand is not of the study's space.
+    pub fn of_study(study: &Study, beforehand: &Beforehand) -> Result<Self, CoordinatorError> {
         let spec = study.spec()?;
         let file = &study.submission.space;
         let space = Space::parse(&file.file, &file.text)?;
         let objectives = spec.objectives();
-        let bounds = objectives.iter().map(|objective| spec.bound(*objective));
-        let problem = Problem::new(bounds.collect());
+        let forecast = StudyForecast::new(&space, objectives.clone(), &beforehand.predictors)?;
+        let forecast = forecast.knows_anything().then_some(forecast);
+        let problem = Problem {
+            forecast: forecast.clone().map(|forecast| Box::new(forecast) as _),
+            ..spec.problem()
+        };
         let strategy = spec.strategy.build(spec.seed, problem);
         let strategy = strategy.map_err(ProposeError::from)?;
-        let in_flight = spec.budget.in_flight;
-        Ok(Self::new(space, strategy, objectives, in_flight))
+        let proposer = Self::new(space, strategy, objectives, spec.budget.in_flight);
+        Ok(Self {
+            forecast,
+            ..proposer
+        })
     }
 
     /// A proposer for a study without trials that minimises these objectives.
@@ -130,9 +151,11 @@ impl Proposer {
             space,
             strategy,
             objectives,
+            forecast: None,
             in_flight,
             seen: HashSet::new(),
             told: 0,
+            prices: Vec::new(),
         }
     }
 
@@ -180,10 +203,19 @@ impl Proposer {
             };
             let candidate = Candidate::lower(&self.space, &architecture)?;
             if self.seen.insert(candidate.hash) {
+                let forecast = self.forecast.as_ref();
+                let price = forecast.map(|forecast| forecast.price(&architecture));
+                self.prices.resize(trials.len(), None);
+                self.prices.push(price.transpose()?.flatten());
                 return Ok(Proposal::Candidate(Box::new(candidate)));
             }
         }
         Ok(Proposal::Exhausted)
+    }
+
+    /// What a trial was expected to take on each target when it was proposed, where that was predicted.
+    pub fn price(&self, trial: TrialId) -> Option<&[Estimate]> {
+        self.prices.get(trial.0 as usize)?.as_deref()
     }
 
     /// The candidate behind a trial of the journal.

@@ -1,15 +1,17 @@
 //! One study as it runs: proposes, has candidates measured and trained, and keeps the journal.
 
+mod beginning;
 mod clock;
-mod pricing;
 mod steps;
 
 use std::sync::Arc;
 
 use bespoke_accuracy::Evaluated;
+use bespoke_measure::Estimate;
+use bespoke_store::Store;
 use bespoke_study::{
-    Accuracy, Activity, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission,
-    TargetBound, Trial, TrialId, TrialState,
+    Accuracy, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, TargetBound,
+    Trial, TrialId, TrialState,
 };
 use tokio::{
     sync::{RwLock, Semaphore, watch},
@@ -17,12 +19,12 @@ use tokio::{
 };
 
 use self::{
+    beginning::Beginning,
     clock::Clock,
-    pricing::{PricedOut, Pricing},
     steps::{Measured, Step},
 };
 use crate::{
-    CoordinatorError,
+    Beforehand, CoordinatorError,
     dispatch::Dispatch,
     evaluation::{Evaluators, Lesson, Trained},
     files::{FrontFiles, Keepsake},
@@ -44,7 +46,9 @@ pub enum Stop {
 pub struct Resources {
     /// Measures.
     pub dispatch: Arc<Dispatch>,
-    /// Prices what need not be measured.
+    /// Keeps what the end of the program must not undo.
+    pub store: Arc<dyn Store>,
+    /// Learns targets.
     pub predictors: Arc<Predictors>,
     /// Opens data sets.
     pub evaluators: Arc<dyn Evaluators>,
@@ -85,8 +89,6 @@ struct Runner<'a> {
     /// True when trainings shall end at their next epoch.
     halt: watch::Sender<bool>,
     clock: Clock,
-    /// Prices candidates, if the study asks for that and the predictors are there.
-    pricing: Option<Pricing>,
 }
 
 /// Runs a study until it ends, fails or is stopped, and records how.
@@ -136,10 +138,13 @@ async fn search(
     clock: Clock,
     study: &mut Study,
 ) -> Result<Ending, CoordinatorError> {
-    let mut runner = Runner::open(resources, plan, clock, study).await?;
-    let minutes = runner.spec.budget.minutes;
+    let minutes = study.spec()?.budget.minutes;
+    let searched = async {
+        let mut runner = Runner::open(resources, plan, clock, study).await?;
+        runner.search().await
+    };
     tokio::select! {
-        ending = runner.search() => ending,
+        ending = searched => ending,
         () = clock.spent(minutes) => Ok(Ending::Time),
     }
 }
@@ -165,9 +170,19 @@ impl<'a> Runner<'a> {
             Some(lesson) => lesson,
             None => open_lesson(&resources.evaluators, &study.submission, &spec).await?,
         };
-        let mut proposer = Proposer::of_study(study)?;
-        proposer.replay(&trials)?;
         files.keep_only(&Front::of(&spec, &trials))?;
+        let mut beginning = Beginning {
+            resources: &resources,
+            study,
+            spec: &spec,
+            journal: &journal,
+            clock,
+        };
+        beginning.bind().await?;
+        beginning.learn().await?;
+        let beforehand = Beforehand::of_study(&*resources.store, study)?;
+        let mut proposer = Proposer::of_study(study, &beforehand)?;
+        proposer.replay(&trials)?;
         let (halt, steps) = (watch::Sender::new(false), JoinSet::new());
         Ok(Self {
             resources,
@@ -181,13 +196,10 @@ impl<'a> Runner<'a> {
             steps,
             halt,
             clock,
-            pricing: None,
         })
     }
 
     async fn search(&mut self) -> Result<Ending, CoordinatorError> {
-        self.bind().await?;
-        self.learn().await?;
         for trial in self.trials.clone() {
             self.take_up(&trial)?;
         }
@@ -203,24 +215,6 @@ impl<'a> Runner<'a> {
             let step = step.map_err(|error| CoordinatorError::Broken(error.to_string()))?;
             self.apply(step)?;
         }
-    }
-
-    /// Binds every target to the first agent's that offers it, and keeps the binding: other machines' latencies do
-    /// not count.
-    async fn bind(&mut self) -> Result<(), CoordinatorError> {
-        for bound in self.spec.targets.iter().skip(self.study.targets.len()) {
-            let target = &bound.target;
-            if self.resources.dispatch.offer(target).is_none() {
-                self.journal.activity(Activity::WaitingForAgent {
-                    target: target.to_string(),
-                });
-            }
-            let fingerprint = self.resources.dispatch.offered(target).await;
-            self.study.targets.push(fingerprint);
-            self.study.elapsed = self.clock.elapsed();
-            self.journal.study(self.study)?;
-        }
-        Ok(())
     }
 
     /// Proposes as many trials as may be. Returns whether the space is exhausted.
@@ -265,9 +259,11 @@ impl<'a> Runner<'a> {
         } else if let Some(violation) = self.spec.cost_violation(trial.cost()) {
             trial.infeasible(Vec::new(), violation)?;
             self.put(trial)?;
+        } else if let Some((latencies, violation)) = self.priced_out(&trial) {
+            trial.infeasible_as_predicted(latencies, violation)?;
+            self.put(trial)?;
         } else {
-            let quote = self.quote(&trial, &candidate)?;
-            self.spawn_measuring(&trial, candidate, quote);
+            self.spawn_measuring(&trial, candidate);
         }
         Ok(())
     }
@@ -297,13 +293,6 @@ impl<'a> Runner<'a> {
     ) -> Result<(), CoordinatorError> {
         let latencies = match outcome {
             Measured::Valid(latencies) => latencies,
-            Measured::PricedOut(PricedOut {
-                latencies,
-                violation,
-            }) => {
-                trial.infeasible_as_predicted(latencies, violation)?;
-                return self.put(trial);
-            }
             Measured::Invalid { reason } => {
                 trial.fail(reason)?;
                 return self.put(trial);
@@ -378,6 +367,14 @@ impl<'a> Runner<'a> {
             None => self.trials.push(trial),
         }
         Ok(())
+    }
+
+    /// The price of a trial that need not be measured, and which bounds it breaks: what it was expected to take when it
+    /// was proposed lies over a bound with its whole interval.
+    fn priced_out(&self, trial: &Trial) -> Option<(Vec<Estimate>, (String, f64))> {
+        let latencies = self.proposer.price(trial.id())?;
+        let violation = self.spec.predicted_violation(latencies)?;
+        Some((latencies.to_vec(), violation))
     }
 
     /// The trials that decide about a trial: those that were finished when it was proposed.

@@ -64,6 +64,7 @@ impl Coordinator {
         let predictors = Arc::new(Predictors::new(store.clone(), dispatch.clone()));
         let resources = Resources {
             dispatch: dispatch.clone(),
+            store: store.clone(),
             predictors: predictors.clone(),
             evaluators,
             trainers: Arc::new(Semaphore::new(config.trainers.max(1))),

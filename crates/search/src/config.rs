@@ -73,11 +73,11 @@ impl StrategyConfig {
         }
     }
 
-    /// Checks every setting.
+    /// Checks every setting by itself.
     ///
     /// # Errors
     /// Names the first setting that is out of range.
-    pub fn check(&self) -> Result<(), StrategyConfigError> {
+    pub fn check_settings(&self) -> Result<(), StrategyConfigError> {
         let checked = match self {
             Self::Bespoke(settings) => settings.check(),
             Self::Random {} => Ok(()),
@@ -90,18 +90,30 @@ impl StrategyConfig {
         checked.map_err(|refusal| self.refuse(refusal))
     }
 
+    /// Checks whether the strategy can be made for a problem.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range; when a bound or the confidence is no possible one, or when the
+    /// strategy rewards by bounds on latency and there is none.
+    pub fn check(&self, problem: &Problem) -> Result<(), StrategyConfigError> {
+        self.check_settings()?;
+        let checked = problem.check().and_then(|()| match self {
+            Self::Mnasnet(_) => Mnasnet::check(problem),
+            _ => Ok(()),
+        });
+        checked.map_err(|refusal| self.refuse(refusal))
+    }
+
     /// Makes the strategy.
     ///
     /// # Errors
-    /// When [`StrategyConfig::check`] refuses the settings, when a bound or the confidence is no possible one, or
-    /// when the strategy rewards by bounds on latency and there is none.
+    /// When [`StrategyConfig::check`] refuses the problem.
     pub fn build(
         &self,
         seed: u64,
         problem: Problem,
     ) -> Result<Box<dyn Strategy>, StrategyConfigError> {
-        self.check()?;
-        problem.check().map_err(|refusal| self.refuse(refusal))?;
+        self.check(&problem)?;
         Ok(match self.clone() {
             Self::Bespoke(settings) => Box::new(Bespoke::new(settings, seed, problem)),
             Self::Random {} => Box::new(Random::new(seed, problem)),
@@ -110,10 +122,7 @@ impl StrategyConfig {
             }
             Self::Nsga2(settings) => Box::new(Nsga2::new(settings, seed, problem)),
             Self::LocalSearch(settings) => Box::new(LocalSearch::new(settings, seed, problem)),
-            Self::Mnasnet(settings) => {
-                Mnasnet::check(&problem).map_err(|refusal| self.refuse(refusal))?;
-                Box::new(Mnasnet::new(settings, seed, problem))
-            }
+            Self::Mnasnet(settings) => Box::new(Mnasnet::new(settings, seed, problem)),
             Self::OnceForAll(settings) => Box::new(OnceForAll::new(settings, seed, problem)),
         })
     }

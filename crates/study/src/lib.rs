@@ -20,8 +20,8 @@ pub use front::{Front, FrontEntry};
 pub use name::{NameError, StudyName};
 pub use objective::Objective;
 pub use predictor::{
-    AdaptEvent, AdaptRequest, LatencySample, NetworkInput, PlanRequest, PredictorInfo, PriceBatch,
-    SampleCount, SampleCountError, SpaceId, SpaceSource,
+    AdaptEvent, AdaptRequest, LatencySample, NetworkInput, PlanRequest, Prediction, PredictorInfo,
+    PriceBatch, SampleCount, SampleCountError, SpaceId, SpaceSource,
 };
 pub use spec::{Bounds, Budget, Data, Source, SpecError, StudySpec, Submission, TargetBound};
 pub use stop::is_hopeless;

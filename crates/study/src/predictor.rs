@@ -13,6 +13,15 @@ use crate::Source;
 #[serde(try_from = "u32", into = "u32")]
 pub struct SampleCount(u32);
 
+/// What a study asks of predictors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// How many networks are measured to learn each target.
+    pub samples: SampleCount,
+    /// A candidate is expected to keep each bound on latency with at least this probability: above 0 and below 1.
+    pub confidence: f64,
+}
+
 /// A number of samples that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the number of samples must be from 2 to 100, got {0}")]

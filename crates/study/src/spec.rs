@@ -10,10 +10,10 @@ use std::{num::NonZeroU32, path::PathBuf};
 use bespoke_device::TargetSpec;
 use bespoke_measure::{Latency, Protocol};
 use bespoke_recipe::{DataSetName, Recipe};
-use bespoke_search::StrategyConfig;
+use bespoke_search::{Problem, StrategyConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Objective, SampleCount, StudyName};
+use crate::{Objective, Prediction, StudyName};
 
 /// A file's name, as its user knows it, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +58,8 @@ pub struct StudySpec {
     pub budget: Budget,
     /// How latencies are measured.
     pub protocol: Protocol,
-    /// How many networks are measured on each target so that candidates can be priced before they are measured; none:
-    /// every candidate is measured.
-    pub predictor: Option<SampleCount>,
+    /// How candidates are priced before they are measured; none: every candidate is measured.
+    pub predictor: Option<Prediction>,
 }
 
 /// What the candidates learn.
@@ -153,6 +152,17 @@ impl StudySpec {
             Objective::Macs => count(self.bounds.max_macs),
             Objective::PeakActivationBytes => count(self.bounds.max_peak_activation_bytes),
             Objective::Energy(target) => self.targets[target].max_energy_mj,
+        }
+    }
+
+    /// What the strategy minimises, within which bounds; nothing is known of candidates beforehand.
+    pub fn problem(&self) -> Problem {
+        let objectives = self.objectives().into_iter();
+        let problem = Problem::new(objectives.map(|objective| self.bound(objective)).collect());
+        let confidence = self.predictor.map(|predictor| predictor.confidence);
+        Problem {
+            confidence: confidence.unwrap_or(problem.confidence),
+            ..problem
         }
     }
 

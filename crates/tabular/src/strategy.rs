@@ -28,7 +28,7 @@ pub fn strategy(
     }
     let config = StrategyConfig::deserialize(Value::Table(table));
     let config = config.map_err(|error| TabularError::Strategy(error.message().to_owned()))?;
-    config.check()?;
+    config.check_settings()?;
     Ok(config)
 }
 

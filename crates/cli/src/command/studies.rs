@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::bail;
 use bespoke_client::StudyClient;
-use bespoke_coordinator::{CoordinatorError, ProposeError};
+use bespoke_coordinator::{Beforehand, CoordinatorError, ProposeError};
 use bespoke_study::{Study, StudyName};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -164,7 +164,11 @@ fn cancel(name: &StudyName, url: &str) -> anyhow::Result<()> {
 /// The proposals are derived here, by this program, wherever the journal is.
 fn replay(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Result<()> {
     let Report { study, trials, .. } = read(name, source, data_dir)?;
-    let difference = match bespoke_coordinator::replay(&study, &trials) {
+    let beforehand = match source.coordinator {
+        Some(_) => Beforehand::none(&study)?,
+        None => Beforehand::of_study(&*local::open_existing_store(data_dir)?, &study)?,
+    };
+    let difference = match bespoke_coordinator::replay(&study, &beforehand, &trials) {
         Ok(()) => None,
         Err(CoordinatorError::Propose(ProposeError::OtherVersion {
             trial,

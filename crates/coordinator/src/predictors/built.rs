@@ -1,9 +1,7 @@
 //! A predictor that is ready to price.
 
-use std::sync::Arc;
-
-use bespoke_measure::{Estimate, Price, PriceSource};
-use bespoke_predict::{BespokePredictor, Network, PredictError, Sample};
+use bespoke_measure::{Price, PriceSource};
+use bespoke_predict::{BespokePredictor, Network, Sample};
 use bespoke_space::Space;
 use bespoke_store::StoredPredictor;
 
@@ -16,20 +14,9 @@ pub struct BuiltPredictor {
     pub stored: StoredPredictor,
     /// The space that it prices.
     pub space: Space,
-    /// Its own samples.
-    pub(crate) samples: Vec<Sampled>,
     /// The lengths of the input's and output's axes of the networks in its space.
     pub(super) shapes: [Vec<usize>; 2],
     predictor: BespokePredictor,
-}
-
-/// A network and what it took.
-#[derive(Clone)]
-pub(crate) struct Sampled {
-    /// The network.
-    pub network: Arc<Network>,
-    /// Its latency.
-    pub latency: Estimate,
 }
 
 // === impl BuiltPredictor ===
@@ -41,22 +28,23 @@ impl BuiltPredictor {
     /// When its samples are not of its space.
     pub fn new(stored: StoredPredictor) -> Result<Self, CoordinatorError> {
         let space = Space::parse(&stored.space.file, &stored.space.text)?;
-        let mut samples = Vec::with_capacity(stored.info.samples.len());
+        let mut networks = Vec::with_capacity(stored.info.samples.len());
         let mut shapes = [Vec::new(), Vec::new()];
         for sample in &stored.info.samples {
             let architecture = space.parse_architecture(&sample.architecture)?;
             let graph = Candidate::lower(&space, &architecture)?.graph;
             shapes = [graph.input_shape(), graph.output_shape()].map(|shape| shape.dims().to_vec());
-            samples.push(Sampled {
-                network: Arc::new(network(&graph)?),
-                latency: sample.latency,
-            });
+            networks.push(network(&graph)?);
         }
-        let predictor = adapted(&stored, &samples)?;
+        let samples = networks.iter().zip(&stored.info.samples);
+        let samples = samples.map(|(network, sample)| Sample {
+            network,
+            latency_ms: sample.latency.median_ms.ms(),
+        });
+        let predictor = stored.prior.adapted(&samples.collect::<Vec<_>>())?;
         Ok(Self {
             stored,
             space,
-            samples,
             shapes,
             predictor,
         })
@@ -64,37 +52,9 @@ impl BuiltPredictor {
 
     /// The price of a network.
     pub(crate) fn price(&self, network: &Network) -> Price {
-        predicted(&self.predictor, network)
-    }
-
-    /// The price of a network once more samples than its own are known.
-    ///
-    /// # Errors
-    /// When a latency cannot be one.
-    pub(crate) fn price_with(
-        &self,
-        more: &[Sampled],
-        network: &Network,
-    ) -> Result<Price, PredictError> {
-        let samples = [&self.samples, more].concat();
-        Ok(predicted(&adapted(&self.stored, &samples)?, network))
-    }
-}
-
-fn adapted(
-    stored: &StoredPredictor,
-    samples: &[Sampled],
-) -> Result<BespokePredictor, PredictError> {
-    let samples = samples.iter().map(|sampled| Sample {
-        network: &sampled.network,
-        latency_ms: sampled.latency.median_ms.ms(),
-    });
-    stored.prior.adapted(&samples.collect::<Vec<_>>())
-}
-
-fn predicted(predictor: &BespokePredictor, network: &Network) -> Price {
-    Price {
-        latency: predictor.price(network),
-        source: PriceSource::Predicted,
+        Price {
+            latency: self.predictor.price(network),
+            source: PriceSource::Predicted,
+        }
     }
 }

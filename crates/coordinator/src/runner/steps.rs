@@ -8,10 +8,7 @@ use bespoke_measure::{Estimate, Protocol};
 use bespoke_study::{Activity, Trial, TrialId};
 use futures::future::join_all;
 
-use super::{
-    Runner, blocking,
-    pricing::{PricedOut, Quote},
-};
+use super::{Runner, blocking};
 use crate::{
     CoordinatorError,
     deployed::deployed,
@@ -47,8 +44,6 @@ pub enum Step {
 pub enum Measured {
     /// A latency for each target.
     Valid(Vec<Estimate>),
-    /// It was not measured, for it is too slow as far as a predictor can tell.
-    PricedOut(PricedOut),
     /// A target has no latency for it.
     Invalid {
         /// Which and why.
@@ -70,14 +65,8 @@ struct Errand {
 // === impl Runner ===
 
 impl Runner<'_> {
-    /// Has a trial's network measured on every target, at the same time where there are agents for it; first it is
-    /// priced, where that is asked for, and perhaps not measured then.
-    pub(super) fn spawn_measuring(
-        &mut self,
-        trial: &Trial,
-        candidate: Candidate,
-        quote: Option<Quote>,
-    ) {
+    /// Has a trial's network measured on every target, at the same time where there are agents for it.
+    pub(super) fn spawn_measuring(&mut self, trial: &Trial, candidate: Candidate) {
         let targets = self.spec.targets.iter().map(|bound| bound.target.clone());
         let errand = Errand {
             dispatch: self.resources.dispatch.clone(),
@@ -87,7 +76,7 @@ impl Runner<'_> {
             protocol: self.spec.protocol.clone(),
         };
         self.steps.spawn(async move {
-            let outcome = errand.run(&candidate.graph, quote).await;
+            let outcome = errand.run(&candidate.graph).await;
             Step::Measured {
                 trial: errand.trial.0 as usize,
                 candidate: Box::new(candidate),
@@ -142,12 +131,7 @@ impl Runner<'_> {
 // === impl Errand ===
 
 impl Errand {
-    async fn run(&self, graph: &Graph, quote: Option<Quote>) -> Result<Measured, CoordinatorError> {
-        if let Some(quote) = quote
-            && let Some(priced_out) = blocking(move || quote.priced_out()).await??
-        {
-            return Ok(Measured::PricedOut(priced_out));
-        }
+    async fn run(&self, graph: &Graph) -> Result<Measured, CoordinatorError> {
         let graph = graph.clone();
         let (onnx, graph) = blocking(move || deployed(&graph)).await??;
         let orders = self.targets.iter().map(|(target, fingerprint)| Order {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bespoke_measure::PriceSource;
+use bespoke_search::Forecast;
 use bespoke_space::Space;
 use bespoke_study::{Activity, Ending, Event, Front, Source, StudyState, Trial};
 
@@ -14,7 +15,13 @@ use super::{
     fixture::{FakeAgent, in_proportion, name, open, outcome, space, study},
     fresh,
 };
-use crate::{Coordinator, deployed::deployed, proposer::Candidate, watcher};
+use crate::{
+    Beforehand, Coordinator, CoordinatorError, ProposeError,
+    deployed::deployed,
+    forecast::StudyForecast,
+    proposer::{Candidate, replay},
+    watcher,
+};
 
 const SAMPLES: usize = 12;
 const BOUND_MS: f64 = 1.0;
@@ -73,6 +80,92 @@ async fn candidates_far_over_the_bound_are_not_measured() {
         .iter()
         .filter(|trial| !sampled.contains(trial.architecture()));
     assert_eq!(agent.count(), SAMPLES + new.count());
+}
+
+/// How many of the first trials keep the bound, where the study file ends so.
+async fn keeping(predictor: &str) -> usize {
+    let (coordinator, _store, _folder) = fresh();
+    let _agent = FakeAgent::proportional(&coordinator, "a", None);
+    let bound = format!("max_latency_ms = {BOUND_MS:?}");
+    let study = study("tiny", &bound, &format!("trials = 15\n{predictor}"));
+    create(&coordinator, study).await;
+    let (_, trials) = outcome(&coordinator, "tiny").await;
+    let keeping = trials.iter().filter(|trial| true_ms(trial) <= BOUND_MS);
+    keeping.count()
+}
+
+#[tokio::test]
+async fn predictors_lead_to_candidates_that_keep_the_bound() {
+    let without = keeping("").await;
+    let with = keeping("[predictor]\nsamples = 12").await;
+    let cautious = keeping("[predictor]\nsamples = 12\nconfidence = 0.95").await;
+    assert!(
+        with > without + 2 && cautious >= with,
+        "{without} without a predictor, {with} with one, {cautious} with confidence"
+    );
+}
+
+#[tokio::test]
+async fn proposals_are_derived_again_from_the_predictors_of_the_store() {
+    let (coordinator, store, _folder) = fresh();
+    let _agent = FakeAgent::proportional(&coordinator, "a", None);
+    create(&coordinator, pricing(30)).await;
+    let (study, trials) = outcome(&coordinator, "tiny").await;
+    let beforehand = Beforehand::of_study(&*store, &study).expect("the store works");
+    replay(&study, &beforehand, &trials).expect("the journal is this version's");
+    // A predictor that is adapted later is none of the study's.
+    create(
+        &coordinator,
+        Source {
+            text: pricing(1).text.replace("tiny", "later"),
+            ..pricing(1)
+        },
+    )
+    .await;
+    outcome(&coordinator, "later").await;
+    assert_eq!(store.predictors().expect("the store works").len(), 2);
+    let again = Beforehand::of_study(&*store, &study).expect("the store works");
+    replay(&study, &again, &trials).expect("the journal is this version's");
+    let blind = replay(&study, &Beforehand::default(), &trials);
+    let error = blind.expect_err("the strategy saw the predictor");
+    assert!(matches!(
+        error,
+        CoordinatorError::Propose(ProposeError::OtherVersion { .. })
+    ));
+    let error = Beforehand::none(&study).expect_err("it has a predictor");
+    assert!(
+        error.to_string().contains("`tiny` began with predictors"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_ends_a_trial_is_what_its_strategy_expects() {
+    let (coordinator, store, _folder) = fresh();
+    let _agent = FakeAgent::proportional(&coordinator, "a", None);
+    create(&coordinator, pricing(2)).await;
+    let (study, _) = outcome(&coordinator, "tiny").await;
+    let beforehand = Beforehand::of_study(&*store, &study).expect("the store works");
+    let source = space().expect("there is one");
+    let space = Space::parse(&source.file, &source.text).expect("it is sound");
+    let objectives = study.spec().expect("it is sound").objectives();
+    let mut forecast = StudyForecast::new(&space, objectives, &beforehand.predictors)
+        .expect("the predictor is of the space");
+    let sampled = sampled(&coordinator).await;
+    for architecture in space.architectures() {
+        let expected = forecast
+            .expect(std::slice::from_ref(&architecture))
+            .remove(0);
+        let price = forecast.price(&architecture).expect("it lowers");
+        let name = space.format_architecture(&architecture);
+        assert_eq!(price.is_none(), sampled.contains(&name), "{name}");
+        let latency = expected[1].expect("the target was learned");
+        assert_eq!(expected[0], None);
+        assert!(latency.deviation > 0.0);
+        for price in price.iter().flatten() {
+            assert_eq!(price.median_ms.ms(), latency.value);
+        }
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ fn impossible_settings_are_refused_by_name() {
     let refusal = |text| {
         parse(text)
             .expect("well formed")
-            .check()
+            .check_settings()
             .expect_err("refused")
             .to_string()
     };
@@ -100,7 +100,7 @@ fn impossible_settings_are_refused_by_name() {
         refusal("name = 'nsga2'\ncrossover = 1.5"),
         "strategy `nsga2`: `crossover` is 1.5; a probability is from 0 to 1"
     );
-    assert_eq!(StrategyConfig::default().check(), Ok(()));
+    assert_eq!(StrategyConfig::default().check_settings(), Ok(()));
 }
 
 #[test]
@@ -121,7 +121,11 @@ fn each_setting_is_held_to_its_range() {
         ("name = 'once_for_all'\nmutation = 0", "mutation"),
     ] {
         let config = parse(settings).expect("well formed");
-        assert_eq!(config.check().expect_err("refused").key, key, "{settings}");
+        assert_eq!(
+            config.check_settings().expect_err("refused").key,
+            key,
+            "{settings}"
+        );
         assert!(config.build(0, Problem::default()).is_err());
     }
 }

@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 use bespoke_device::{Precision, TargetSpec};
 use bespoke_measure::{Latency, Protocol};
 use bespoke_recipe::{DataSetName, Recipe};
-use bespoke_search::StrategyConfig;
+use bespoke_search::{Problem, StrategyConfig};
 use serde::Deserialize;
 
 use super::{Bounds, Budget, Data, Source, SpecError, StudySpec, TargetBound};
-use crate::{Objective, SampleCount};
+use crate::{Objective, Prediction, SampleCount};
 
 /// The study file as it stands.
 #[derive(Deserialize)]
@@ -42,6 +42,8 @@ struct RawSpec {
 struct RawPredictor {
     #[serde(default = "default_samples")]
     samples: u32,
+    #[serde(default = "default_confidence")]
+    confidence: f64,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +76,10 @@ fn default_samples() -> u32 {
     SampleCount::default().into()
 }
 
+fn default_confidence() -> f64 {
+    Problem::default().confidence
+}
+
 // === impl StudySpec ===
 
 impl StudySpec {
@@ -85,9 +91,6 @@ impl StudySpec {
         let raw: RawSpec = toml::from_str(&source.text)
             .map_err(|error| source.error(error.span(), one_line(error.message())))?;
         let name = raw.name.get_ref().parse();
-        let strategy = raw
-            .strategy
-            .map(|s| source.checked("strategy", s, StrategyConfig::check));
         let recipe = raw
             .training
             .map(|r| source.checked("training", r, Recipe::check));
@@ -95,12 +98,14 @@ impl StudySpec {
             .protocol
             .map(|p| source.checked("protocol", p, Protocol::check));
         let targets = source.targets(raw.targets)?;
-        Ok(Self {
+        let strategy_span = raw.strategy.as_ref().map(toml::Spanned::span);
+        let strategy = raw.strategy.map(toml::Spanned::into_inner);
+        let spec = Self {
             name: name.map_err(|e| source.error(Some(raw.name.span()), format!("`name`: {e}")))?,
             space: raw.space,
             seed: raw.seed,
             data: source.checked("data", raw.data, Data::check)?,
-            strategy: strategy.transpose()?.unwrap_or_default(),
+            strategy: strategy.unwrap_or_default(),
             recipe: recipe.transpose()?.unwrap_or_default(),
             further_objectives: source.objectives(raw.objectives, &targets)?,
             targets,
@@ -108,7 +113,10 @@ impl StudySpec {
             budget: source.checked("budget", raw.budget, Budget::check)?,
             protocol: protocol.transpose()?.unwrap_or_default(),
             predictor: source.predictor(raw.predictor)?,
-        })
+        };
+        let checked = spec.strategy.check(&spec.problem());
+        checked.map_err(|e| source.error(strategy_span, format!("[strategy]: {e}")))?;
+        Ok(spec)
     }
 }
 
@@ -151,20 +159,35 @@ impl Source {
     fn predictor(
         &self,
         raw: Option<toml::Spanned<RawPredictor>>,
-    ) -> Result<Option<SampleCount>, SpecError> {
+    ) -> Result<Option<Prediction>, SpecError> {
         let Some(raw) = raw else {
             return Ok(None);
         };
-        let RawPredictor { samples } = *raw.get_ref();
+        let RawPredictor {
+            samples,
+            confidence,
+        } = *raw.get_ref();
+        let fail = |reason: String| {
+            let reason = format!("[predictor]: {reason}");
+            self.error(Some(raw.span()), reason)
+        };
+        if !(confidence > 0.0 && confidence < 1.0) {
+            return Err(fail(format!(
+                "`confidence` must be above 0 and below 1, got {confidence}"
+            )));
+        }
         if samples == 0 {
             return Ok(None);
         }
-        let count = SampleCount::try_from(samples).map_err(|error| {
-            let reason =
-                format!("[predictor]: `samples`: {error}, or 0 to measure every candidate");
-            self.error(Some(raw.span()), reason)
+        let samples = SampleCount::try_from(samples).map_err(|error| {
+            fail(format!(
+                "`samples`: {error}, or 0 to measure every candidate"
+            ))
         })?;
-        Ok(Some(count))
+        Ok(Some(Prediction {
+            samples,
+            confidence,
+        }))
     }
 
     fn targets(&self, raw: Vec<toml::Spanned<RawTarget>>) -> Result<Vec<TargetBound>, SpecError> {

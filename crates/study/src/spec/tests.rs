@@ -113,6 +113,18 @@ fn faults_are_told_with_file_line_and_key() {
         ),
         (
             "[data]",
+            "[predictor]\nconfidence = 1\n[data]",
+            "s.toml:4",
+            "`confidence` must be above 0 and below 1, got 1",
+        ),
+        (
+            "max_latency_ms = 5",
+            "[strategy]\nname = \"mnasnet\"",
+            "s.toml:10",
+            "[strategy]: strategy `mnasnet`: `w` ",
+        ),
+        (
+            "[data]",
             "[training]\nepochs = 0\n[data]",
             "s.toml:4",
             "epochs",
@@ -267,12 +279,14 @@ fn only_the_size_of_the_budget_may_change_when_a_study_goes_on() {
 fn a_study_asks_for_predictors_only_if_it_says_so() {
     let with = |table: &str| {
         let text = GOOD.replacen("[data]", &format!("{table}\n[data]"), 1);
-        parse(&text).expect("it is valid").predictor.map(u32::from)
+        let predictor = parse(&text).expect("it is valid").predictor;
+        predictor.map(|predictor| (u32::from(predictor.samples), predictor.confidence))
     };
     assert_eq!(with(""), None);
     assert_eq!(with("[predictor]\nsamples = 0"), None);
-    assert_eq!(with("[predictor]"), Some(10));
-    assert_eq!(with("[predictor]\nsamples = 25"), Some(25));
+    assert_eq!(with("[predictor]"), Some((10, 0.5)));
+    let both = "[predictor]\nsamples = 25\nconfidence = 0.9";
+    assert_eq!(with(both), Some((25, 0.9)));
 }
 
 #[test]

@@ -1,0 +1,225 @@
+//! What a study expects of candidates that were not tried: their latencies by its predictors, what is counted of a
+//! graph exactly, and nothing of the rest.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use bespoke_graph::Cost;
+use bespoke_measure::{Estimate, Latency};
+use bespoke_predict::{PredictError, Reader, SpacePredictor};
+use bespoke_search::{Expected, Finished, Forecast};
+use bespoke_space::{Architecture, Space};
+use bespoke_store::StoredPredictor;
+use bespoke_study::Objective;
+
+use crate::CoordinatorError;
+
+/// Expects the objectives of one study's candidates. A strategy proposes by it, and the study prices by the same; all
+/// clones are one.
+#[derive(Clone)]
+pub(crate) struct StudyForecast(Arc<Mutex<Outlook>>);
+
+struct Outlook {
+    space: Space,
+    objectives: Vec<Objective>,
+    latencies: Option<Latencies>,
+    /// Of live graphs, as far as they were asked for.
+    costs: HashMap<Architecture, Cost>,
+}
+
+/// Latencies on each target.
+struct Latencies {
+    predictor: SpacePredictor,
+    /// For each target, what it was learned from beforehand: a trial of that tells nothing new.
+    sampled: Vec<HashSet<Architecture>>,
+}
+
+// === impl StudyForecast ===
+
+impl StudyForecast {
+    /// What is expected before the first trial, with one predictor for each target or none at all.
+    ///
+    /// # Errors
+    /// When a predictor's samples are not of the space.
+    pub fn new(
+        space: &Space,
+        objectives: Vec<Objective>,
+        predictors: &[StoredPredictor],
+    ) -> Result<Self, CoordinatorError> {
+        let latencies = match predictors {
+            [] => None,
+            predictors => Some(Latencies::new(space, predictors)?),
+        };
+        Ok(Self(Arc::new(Mutex::new(Outlook {
+            space: space.clone(),
+            objectives,
+            latencies,
+            costs: HashMap::new(),
+        }))))
+    }
+
+    /// Whether anything is expected of any objective.
+    pub fn knows_anything(&self) -> bool {
+        let outlook = self.outlook();
+        let mut objectives = outlook.objectives.iter();
+        objectives.any(|objective| match objective {
+            Objective::Latency(_) => outlook.latencies.is_some(),
+            Objective::Parameters | Objective::Macs | Objective::PeakActivationBytes => true,
+            Objective::Error | Objective::Energy(_) => false,
+        })
+    }
+
+    /// What a candidate is expected to take on each target, where that is to be predicted: what every target was
+    /// learned from is known already.
+    ///
+    /// # Errors
+    /// When the architecture is no network.
+    pub fn price(
+        &self,
+        architecture: &Architecture,
+    ) -> Result<Option<Vec<Estimate>>, PredictError> {
+        let mut outlook = self.outlook();
+        let latencies = outlook.latencies.as_mut();
+        let Some(latencies) = latencies.filter(|latencies| !latencies.knows(architecture)) else {
+            return Ok(None);
+        };
+        latencies.predictor.price(architecture).map(Some)
+    }
+
+    fn outlook(&self) -> MutexGuard<'_, Outlook> {
+        self.0.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl Forecast for StudyForecast {
+    fn expect(&mut self, architectures: &[Architecture]) -> Vec<Vec<Option<Expected>>> {
+        let mut outlook = self.outlook();
+        let architectures = architectures.iter();
+        architectures
+            .map(|architecture| outlook.expect(architecture))
+            .collect()
+    }
+
+    fn update(&mut self, finished: &Finished) {
+        self.outlook().learn(finished);
+    }
+}
+
+// === impl Outlook ===
+
+impl Outlook {
+    fn expect(&mut self, architecture: &Architecture) -> Vec<Option<Expected>> {
+        let latencies = self.latencies.as_mut();
+        let prices = latencies.map(|latencies| latencies.predictor.price(architecture));
+        let prices = prices.and_then(Result::ok).unwrap_or_default();
+        let objectives = self.objectives.clone();
+        let expected = |objective| {
+            let count = match objective {
+                Objective::Error | Objective::Energy(_) => return None,
+                Objective::Latency(target) => {
+                    let price = prices.get(target)?;
+                    let ends = [price.median_ms, price.low_ms, price.high_ms];
+                    let [ms, low, high] = ends.map(Latency::ms);
+                    return Some(Expected::within_90_percent(ms, low, high));
+                }
+                Objective::Parameters => self.cost(architecture)?.parameters,
+                Objective::Macs => self.cost(architecture)?.macs,
+                Objective::PeakActivationBytes => self.cost(architecture)?.peak_activation_bytes,
+            };
+            Some(Expected::exactly(count as f64))
+        };
+        objectives.into_iter().map(expected).collect()
+    }
+
+    /// Of its live graph; nothing of what is no network.
+    fn cost(&mut self, architecture: &Architecture) -> Option<Cost> {
+        if let Some(cost) = self.costs.get(architecture) {
+            return Some(*cost);
+        }
+        let cost = self.space.lower(architecture).ok()?.live().cost();
+        self.costs.insert(architecture.clone(), cost);
+        Some(cost)
+    }
+
+    fn learn(&mut self, finished: &Finished) {
+        let Some(latencies) = &mut self.latencies else {
+            return;
+        };
+        let architecture = finished.architecture();
+        let mut latencies_ms = vec![None; latencies.sampled.len()];
+        for (objective, value) in self.objectives.iter().zip(finished.objectives()) {
+            if let Objective::Latency(target) = *objective
+                && !(latencies.sampled.get(target)).is_none_or(|known| known.contains(architecture))
+            {
+                latencies_ms[target] = *value;
+            }
+        }
+        // What cannot be learned is not, and the search goes on with what is known.
+        let _ = latencies.predictor.learn(architecture, &latencies_ms);
+    }
+}
+
+// === impl Latencies ===
+
+impl Latencies {
+    fn new(space: &Space, predictors: &[StoredPredictor]) -> Result<Self, CoordinatorError> {
+        let mut predictor = SpacePredictor::new(Reader::deployed(space));
+        let mut sampled = Vec::with_capacity(predictors.len());
+        for StoredPredictor { info, prior, .. } in predictors {
+            let mut samples = Vec::with_capacity(info.samples.len());
+            for sample in &info.samples {
+                let architecture = space.parse_architecture(&sample.architecture)?;
+                samples.push((architecture, sample.latency.median_ms.ms()));
+            }
+            predictor.add_target(prior.clone(), &samples)?;
+            sampled.push(samples.into_iter().map(|(of, _)| of).collect());
+        }
+        Ok(Self { predictor, sampled })
+    }
+
+    /// Whether it was measured beforehand on every target.
+    fn knows(&self, architecture: &Architecture) -> bool {
+        let mut sampled = self.sampled.iter();
+        sampled.all(|of_target| of_target.contains(architecture))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_expected_exactly_and_the_rest_not_at_all() {
+        let space = Space::builtin("mobile_small").expect("it is shipped");
+        let objectives = vec![
+            Objective::Error,
+            Objective::Latency(0),
+            Objective::Parameters,
+            Objective::Macs,
+            Objective::PeakActivationBytes,
+            Objective::Energy(0),
+        ];
+        let forecast = StudyForecast::new(&space, objectives, &[]);
+        let mut forecast = forecast.expect("there is no predictor to refuse");
+        assert!(forecast.knows_anything());
+        let first = space.architectures().next().expect("it has architectures");
+        assert_eq!(forecast.price(&first).expect("nothing is priced"), None);
+        let cost = space.lower(&first).expect("it lowers").live().cost();
+        let exactly = |count: u64| Some(Expected::exactly(count as f64));
+        let expected = [
+            None,
+            None,
+            exactly(cost.parameters),
+            exactly(cost.macs),
+            exactly(cost.peak_activation_bytes),
+            None,
+        ];
+        for _ in 0..2 {
+            assert_eq!(forecast.expect(std::slice::from_ref(&first)), [expected]);
+        }
+        let blind = StudyForecast::new(&space, vec![Objective::Error, Objective::Latency(0)], &[]);
+        assert!(!blind.expect("as before").knows_anything());
+    }
+}
