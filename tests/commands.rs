@@ -96,3 +96,61 @@ fn every_command_has_help_with_an_example() {
         assert!(help.contains("Example"), "{command} {inner}: {help}");
     }
 }
+
+#[test]
+fn an_inspection_shows_the_machine_and_a_remedy_for_each_finding() {
+    let room = Room::new();
+    let seen = room.json(&["device", "inspect", "--json"]);
+    assert!(
+        seen["machine"]["logical_cores"].as_u64() >= Some(1),
+        "{seen}"
+    );
+    assert_eq!(
+        seen["facts"]["cpu.cores"].as_str(),
+        Some(seen["machine"]["logical_cores"].to_string().as_str())
+    );
+    let runtimes = seen["runtimes"].as_array().expect("an array");
+    let tract = runtimes.iter().find(|runtime| runtime["name"] == "tract");
+    assert!(
+        tract.expect("it is built in")["version"].is_string(),
+        "{seen}"
+    );
+    for finding in seen["findings"].as_array().expect("an array") {
+        for part in ["finding", "effect", "remedy"] {
+            assert!(
+                finding[part].as_str().is_some_and(|text| !text.is_empty()),
+                "{finding}"
+            );
+        }
+    }
+    let page = room.text(&["device", "inspect"]);
+    assert!(page.contains("\nRuntimes\n  tract "), "{page}");
+}
+
+#[test]
+fn a_shipped_device_tells_its_figures_and_their_source() {
+    let room = Room::new();
+    let listed = room.json(&["device", "list", "--json"]);
+    let names: Vec<&str> = listed
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter_map(|device| device["name"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"jetson-orin-nano") && names.contains(&"h200-server"),
+        "{names:?}"
+    );
+    let shown = room.json(&["device", "show", "raspberry-pi-5", "--json"]);
+    assert_eq!(shown["peak_gflops"], 153.6);
+    assert!(
+        shown["source"]
+            .as_str()
+            .is_some_and(|source| source.contains("product brief"))
+    );
+    let error = room.error(&["device", "show", "raspberry-pi-9"]);
+    assert!(
+        error.contains("`raspberry-pi-9`") && error.contains("raspberry-pi-5"),
+        "{error}"
+    );
+}

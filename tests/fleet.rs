@@ -1,7 +1,7 @@
 //! A coordinator and agents as a team runs them.
 
 use crate::{
-    program::{Background, Room},
+    program::{Background, Process, Room},
     search::study,
 };
 
@@ -66,6 +66,66 @@ fn an_agent_that_dies_costs_no_trial() {
             "{trial}"
         );
     }
+}
+
+#[test]
+fn an_agent_that_is_asked_to_stop_finishes_its_measurement() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    room.file("study.toml", study("drained", "random", 12, ""));
+    let mut agent = room.start(&["agent", "--coordinator", &url, "--verbose"]);
+    room.text(&["studies", "submit", "study.toml", "--coordinator", &url]);
+    let begun = agent.wait_for("measuring on").expect("it takes work");
+    agent.terminate();
+    agent.wait_for("asked to stop").expect("it hears");
+    let lease = begun.find("lease ").map(|at| &begun[at..]);
+    let lease = lease.and_then(|text| text.split(':').next());
+    let lease = format!("{}: ", lease.expect("the line names its lease"));
+    let reported = agent.wait_for(&lease).expect("it finishes what it began");
+    assert!(!reported.contains("dropped"), "{reported}");
+    agent.wait_for("deregistered").expect("it says goodbye");
+    assert_eq!(agent.status(), Some(0));
+}
+
+/// An agent that measures a network for minutes, the child it measures in, and whoever waits for the measurement.
+fn at_work(room: &Room, url: &str) -> (Background, Process, Background) {
+    let mut agent = room.start(&["agent", "--coordinator", url, "--verbose"]);
+    agent
+        .wait_for("registered")
+        .expect("it finds its coordinator");
+    let architecture = room.text(&["space", "sample", "fbnet"]);
+    let network = ["--space", "fbnet", "--architecture", architecture.trim()];
+    let slow = ["--batch", "64", "--budget", "3600", "--coordinator", url];
+    let asking = room.start(&[&["measure"][..], &network, &slow].concat());
+    agent.wait_for("measuring on").expect("it takes work");
+    let child = loop {
+        match Process::child_of(agent.id()) {
+            Some(child) if child.is_contained() => break child,
+            _ => std::thread::yield_now(),
+        }
+    };
+    (agent, child, asking)
+}
+
+#[test]
+fn an_agent_that_is_asked_twice_to_stop_ends_at_once_with_its_child() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    let (mut agent, child, _asking) = at_work(&room, &url);
+    agent.terminate();
+    agent.wait_for("asked to stop").expect("it hears");
+    agent.terminate();
+    assert_eq!(agent.status(), Some(143));
+    child.wait_for_its_end();
+}
+
+#[test]
+fn a_child_does_not_outlive_an_agent_that_is_killed() {
+    let room = Room::new();
+    let (_coordinator, url) = serve(&room);
+    let (mut agent, child, _asking) = at_work(&room, &url);
+    agent.kill();
+    child.wait_for_its_end();
 }
 
 #[test]

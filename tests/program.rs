@@ -20,6 +20,9 @@ pub struct Background {
     stderr: BufReader<ChildStderr>,
 }
 
+/// A process that another has started.
+pub struct Process(u32);
+
 impl Room {
     /// A folder with a small space file, `tiny.toml`, in it.
     pub fn new() -> Self {
@@ -109,10 +112,56 @@ impl Background {
         None
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM: the system asks it to stop.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").arg(self.id().to_string()).status();
+        assert!(sent.expect("there is such a program").success());
+    }
+
+    /// Waits for its end and gives its status.
+    pub fn status(&mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
+    }
+
     /// SIGKILL: no time for anything.
     pub fn kill(&mut self) {
         self.child.kill().expect("the program can be killed");
         self.child.wait().expect("a killed program ends");
+    }
+}
+
+impl Process {
+    /// The one child of a process, if it has one.
+    pub fn child_of(parent: u32) -> Option<Self> {
+        let entries = std::fs::read_dir("/proc").expect("the system shows its processes");
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let line = format!("PPid:\t{parent}\n");
+        ids.map(Self)
+            .find(|process| process.status().contains(&line))
+    }
+
+    /// Whether it may gain no privileges any more, which it gives up once it is to end with its parent.
+    pub fn is_contained(&self) -> bool {
+        self.status().contains("NoNewPrivs:\t1")
+    }
+
+    pub fn wait_for_its_end(&self) {
+        loop {
+            let status = self.status();
+            if status.is_empty() || status.contains("State:\tZ") {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn status(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.0)).unwrap_or_default()
     }
 }
 

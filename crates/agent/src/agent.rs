@@ -95,6 +95,7 @@ impl Agent {
             ended = &mut work => return ended,
             () = shutdown => {}
         }
+        tracing::info!("asked to stop: what is being measured is finished first");
         asked.send_replace(true);
         work.await
     }

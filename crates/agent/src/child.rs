@@ -109,7 +109,7 @@ impl Order<'_> {
         limits: &Limits,
     ) -> Result<Measurement, AgentError> {
         // Read beforehand: a child that dies cannot tell what the machine was like.
-        let environment = Host::here().environment(&[]);
+        let environment = Host::here().environment(&[], None);
         let mut child = start(worker)?;
         let answered = tokio::time::timeout(limits.time, self.ask(&mut child, limits)).await;
         let verdict = match answered {

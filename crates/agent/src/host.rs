@@ -1,16 +1,12 @@
 //! This machine, as `/proc` and `/sys` show it.
 
 use std::{
-    collections::BTreeMap,
     env::consts,
     path::{Path, PathBuf},
 };
 
 use bespoke_device::{Machine, TargetFingerprint, TargetSpec};
-use bespoke_measure::Environment;
 use bespoke_runtime::{RuntimeError, runtime};
-
-use crate::cores;
 
 /// The machine that this program runs on.
 pub fn machine() -> Machine {
@@ -54,37 +50,6 @@ impl Host {
         Machine::from_proc(&cpuinfo, &meminfo, consts::ARCH, consts::OS)
     }
 
-    /// Facts that a latency may depend on, taken for threads that run on the cores given. What cannot be read is
-    /// absent.
-    pub(crate) fn environment(&self, allowed: &[usize]) -> Environment {
-        let machine = self.machine();
-        let core = allowed.first().copied().unwrap_or(0);
-        let megahertz = |file| {
-            self.frequency(core, file)
-                .map(|khz| (khz / 1000).to_string())
-        };
-        let known = |text: String| Some(text).filter(|text| text != "unknown");
-        let facts = [
-            ("agent.version", Some(env!("CARGO_PKG_VERSION").to_owned())),
-            ("cpu.affinity", cores::list(allowed)),
-            ("cpu.cores", Some(machine.logical_cores.to_string())),
-            ("cpu.frequency_mhz", megahertz("scaling_cur_freq")),
-            ("cpu.governor", self.read(cpufreq(core, "scaling_governor"))),
-            ("cpu.max_frequency_mhz", megahertz("cpuinfo_max_freq")),
-            ("cpu.model", known(machine.cpu_model)),
-            ("kernel.release", self.read("proc/sys/kernel/osrelease")),
-            ("load.1min", self.load()),
-            ("memory.available_bytes", self.memory("MemAvailable")),
-            ("memory.total_bytes", self.memory("MemTotal")),
-        ];
-        let present = facts
-            .into_iter()
-            .filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
-        Environment {
-            facts: present.collect::<BTreeMap<_, _>>(),
-        }
-    }
-
     /// A frequency of a core, in kilohertz.
     pub(crate) fn frequency(&self, core: usize, file: &str) -> Option<u64> {
         self.read(cpufreq(core, file))?.parse().ok()
@@ -97,71 +62,84 @@ impl Host {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    fn load(&self) -> Option<String> {
-        let loads = self.read("proc/loadavg")?;
-        loads.split_whitespace().next().map(str::to_owned)
+    /// The names in a folder, in no order; none where it cannot be read.
+    pub(crate) fn names(&self, folder: impl AsRef<Path>) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.join(folder));
+        let names = entries.into_iter().flatten().flatten();
+        names
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
     }
 
-    fn memory(&self, key: &str) -> Option<String> {
-        let meminfo = self.read("proc/meminfo")?;
-        let (_, value) = meminfo
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| *name == key)?;
-        let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kibibytes.checked_mul(1024)?.to_string())
+    /// Whether a file or folder is there.
+    pub(crate) fn has(&self, path: impl AsRef<Path>) -> bool {
+        self.root.join(path).exists()
+    }
+
+    /// The value behind a key in a file of lines `key: value`; the first where there are several.
+    pub(crate) fn value(&self, path: &str, key: &str) -> Option<String> {
+        let text = self.read(path)?;
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = lines.find(|(name, _)| name.trim() == key)?;
+        Some(value.trim().to_owned())
+    }
+
+    /// A size in bytes, of a file whose sizes are in `kB`.
+    pub(crate) fn bytes(&self, path: &str, key: &str) -> Option<u64> {
+        let value = self.value(path, key)?;
+        let kibibytes: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
+        kibibytes.checked_mul(1024)
+    }
+
+    /// The most memory that this process has had at once.
+    pub(crate) fn peak_memory_bytes(&self) -> Option<u64> {
+        self.bytes("proc/self/status", "VmHWM")
     }
 }
 
-fn cpufreq(core: usize, file: &str) -> String {
+pub(crate) fn cpufreq(core: usize, file: &str) -> String {
     format!("sys/devices/system/cpu/cpu{core}/cpufreq/{file}")
+}
+
+/// Machines made of files, for tests.
+#[cfg(test)]
+pub(crate) mod fake {
+    use tempfile::TempDir;
+
+    use super::Host;
+
+    /// A machine of these files and texts.
+    pub(crate) fn host(files: &[(&str, &str)]) -> (TempDir, Host) {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            write(&root, path, text);
+        }
+        let host = Host::at(root.path());
+        (root, host)
+    }
+
+    /// Writes one file of it.
+    pub(crate) fn write(root: &TempDir, path: &str, text: &str) {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn board() -> (tempfile::TempDir, Host) {
-        let root = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = root.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
-        let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU\n\nprocessor\t: 1\n";
-        write("proc/cpuinfo", cpuinfo);
-        let meminfo = "MemTotal:   2048 kB\nMemFree:   10 kB\nMemAvailable:   1024 kB\n";
-        write("proc/meminfo", meminfo);
-        write("proc/loadavg", "0.52 0.30 0.10 1/99 4242\n");
-        write(&cpufreq(1, "scaling_governor"), "performance\n");
-        write(&cpufreq(1, "scaling_cur_freq"), "1800000\n");
-        let host = Host::at(root.path());
-        (root, host)
-    }
-
     #[test]
-    fn facts_are_read_for_the_core_that_measures() {
-        let (_root, host) = board();
-        let facts = host.environment(&[1]).facts;
-        let fact = |name: &str| facts.get(name).map(String::as_str);
-        assert_eq!(fact("cpu.model"), Some("Some CPU"));
-        assert_eq!(fact("cpu.cores"), Some("2"));
-        assert_eq!(fact("cpu.affinity"), Some("1"));
-        assert_eq!(fact("cpu.governor"), Some("performance"));
-        assert_eq!(fact("cpu.frequency_mhz"), Some("1800"));
-        assert_eq!(fact("load.1min"), Some("0.52"));
-        assert_eq!(fact("memory.total_bytes"), Some("2097152"));
-        assert_eq!(fact("memory.available_bytes"), Some("1048576"));
-        assert_eq!(fact("agent.version"), Some(env!("CARGO_PKG_VERSION")));
-    }
-
-    #[test]
-    fn facts_that_cannot_be_read_are_absent() {
-        let (_root, host) = board();
-        let facts = host.environment(&[0]).facts;
-        for name in ["cpu.governor", "cpu.max_frequency_mhz", "kernel.release"] {
-            assert_eq!(facts.get(name), None, "{name}");
-        }
+    fn values_and_sizes_are_found_by_their_key() {
+        let status = "Name:\tworker\nVmHWM:\t    1668 kB\nThreads:\t1\n";
+        let (_root, host) = fake::host(&[("proc/self/status", status)]);
+        assert_eq!(host.peak_memory_bytes(), Some(1668 * 1024));
+        assert_eq!(
+            host.value("proc/self/status", "Threads").as_deref(),
+            Some("1")
+        );
+        assert_eq!(host.value("proc/self/status", "VmPeak"), None);
     }
 
     #[test]

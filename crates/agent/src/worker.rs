@@ -1,7 +1,7 @@
 //! The child process that measures one network and ends.
 //!
-//! It reads one request from its standard input, limits its own memory, binds itself to as many cores as the target has
-//! threads, and writes one measurement as JSON to its standard output. A request that makes no sense ends it with
+//! It leaves the network, reads one request from its standard input, limits its own memory, binds itself to as many cores
+//! as the target has threads, and writes one measurement as JSON to its standard output. A request that makes no sense ends it with
 //! status 2 and a sentence on standard error.
 
 use std::{
@@ -16,12 +16,14 @@ use bespoke_measure::{Clock, Environment, Measurement, Protocol, ProtocolError, 
 use bespoke_runtime::{CompileOptions, RuntimeError, runtime};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::{
+    contain::{Containment, limit_memory},
     cores,
+    gpu::{Gpu, runs_on_gpu},
     host::Host,
     request::{Header, RequestError},
+    witness::Witness,
 };
 
 /// Answers the request on standard input: what the program does that an agent starts to measure in.
@@ -30,7 +32,10 @@ pub fn main() -> ExitCode {
     panic::set_hook(Box::new(|panic| {
         eprintln!("{}", panic.to_string().replace('\n', " "));
     }));
-    match serve(io::stdin().lock(), io::stdout().lock()) {
+    let containment = Containment::enter().map_err(WorkerError::Contain);
+    let served = containment
+        .and_then(|containment| serve(containment, io::stdin().lock(), io::stdout().lock()));
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -45,6 +50,7 @@ struct Stopwatch(Instant);
 /// What is known of a measurement so far; it is kept when the rest fails.
 struct Attempt {
     environment: Environment,
+    witness: Witness,
     samples_ms: Vec<f64>,
     compile_ms: Option<f64>,
     first_run_ms: Option<f64>,
@@ -57,6 +63,8 @@ enum WorkerError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    #[error("this process cannot be contained: {0}")]
+    Contain(#[source] io::Error),
     #[error("the memory cannot be limited: {0}")]
     Limit(#[source] io::Error),
     #[error("the measurement cannot be written: {0}")]
@@ -90,12 +98,34 @@ impl Attempt {
         let mut session = compiled.spawn()?;
         self.compile_ms = Some((clock.now() - begun).as_secs_f64() * 1e3);
         let input = random_input(compiled.input_elements(), *seed);
-        let mut pass = || session.run(&input).map(|output| drop(black_box(output)));
-        let timings = time(&header.protocol, &mut clock, *seed, &mut pass)?;
+        let mut passes = 0;
+        let mut pass = || {
+            passes += 1;
+            session.run(&input).map(|output| drop(black_box(output)))
+        };
+        self.witness.begin(clock.now());
+        let timed = time(&header.protocol, &mut clock, *seed, &mut pass);
+        self.witness.end(clock.now(), passes);
+        let timings = timed?;
         self.note("sample.passes", timings.inner_repetitions.to_string());
+        for (name, fact) in self.witness.facts() {
+            self.note(name, fact);
+        }
+        let energy_mj = self.witness.energy_mj();
+        if let Some(energy_mj) = energy_mj {
+            self.note("energy.pass_mj", energy_mj.to_string());
+        }
+        if let Some(bytes) = Host::here().peak_memory_bytes() {
+            self.note("memory.peak_bytes", bytes.to_string());
+        }
+        let verdict = timings.verdict;
+        let verdict = self
+            .witness
+            .interference()
+            .weigh(verdict, &timings.samples_ms);
         self.samples_ms = timings.samples_ms;
         self.first_run_ms = Some(timings.first_run_ms);
-        Ok(timings.verdict)
+        Ok(verdict)
     }
 
     fn note(&mut self, name: &str, fact: impl Into<String>) {
@@ -117,18 +147,26 @@ impl Attempt {
 
 // === helpers ===
 
-fn serve(input: impl BufRead, mut output: impl Write) -> Result<(), WorkerError> {
+fn serve(
+    containment: Containment,
+    input: impl BufRead,
+    mut output: impl Write,
+) -> Result<(), WorkerError> {
     let (header, onnx) = Header::read(input)?;
     header.protocol.check()?;
-    limit_memory(header.memory_bytes).map_err(WorkerError::Limit)?;
+    let on_gpu = runs_on_gpu(&header.target);
+    limit_memory(header.memory_bytes, on_gpu).map_err(WorkerError::Limit)?;
     let host = Host::here();
+    let gpu = on_gpu.then(Gpu::open).flatten();
     let cores = cores::pin(&host, header.target.threads as usize);
     let mut attempt = Attempt {
-        environment: host.environment(&cores),
+        environment: host.environment(&cores, gpu.as_ref()),
+        witness: Witness::new(&host, &cores, gpu.as_ref()),
         samples_ms: Vec::new(),
         compile_ms: None,
         first_run_ms: None,
     };
+    attempt.note("child.network", containment.network());
     let verdict = attempt.measure(&header, &onnx).unwrap_or_else(verdict);
     let measurement = attempt.end(header.protocol, verdict);
     let text = serde_json::to_string(&measurement).expect("a measurement is plain data");
@@ -153,13 +191,4 @@ fn verdict(error: RuntimeError) -> Verdict {
 fn random_input(elements: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..elements).map(|_| rng.random()).collect()
-}
-
-/// From here on the process cannot have more address space: an allocation beyond it fails and ends the process.
-fn limit_memory(bytes: u64) -> io::Result<()> {
-    let limit = Rlimit {
-        current: Some(bytes),
-        maximum: Some(bytes),
-    };
-    Ok(setrlimit(Resource::As, limit)?)
 }

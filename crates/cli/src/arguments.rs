@@ -60,6 +60,9 @@ pub enum Command {
         after_help = "Examples:\n  bespoke measure network.onnx --threads 2\n  bespoke measure --space mobile_small --architecture \"$(bespoke space sample mobile_small)\" --json"
     )]
     Measure(Measure),
+    /// Look at this machine as a device to measure on, or at what is known of others.
+    #[command(subcommand)]
+    Device(Device),
     /// Look into a search space.
     #[command(subcommand)]
     Space(Space),
@@ -193,6 +196,36 @@ pub struct Measure {
     pub json: bool,
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// Arguments of `device`.
+#[derive(Debug, Subcommand)]
+pub enum Device {
+    /// Show what an agent sees of this machine, what will make its measurements noisy, and how to mend it.
+    #[command(
+        after_help = "Example:\n  bespoke device inspect\n\nWatches the machine for a second. Run it as the user that will run the agent."
+    )]
+    Inspect {
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the devices whose vendors' figures are shipped.
+    #[command(after_help = "Example:\n  bespoke device list")]
+    List {
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the vendor's figures of a device, and where they are from.
+    #[command(after_help = "Example:\n  bespoke device show raspberry-pi-5 --json")]
+    Show {
+        /// A shipped device's name or a profile file.
+        device: String,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// A network of a space.

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod bench;
 pub mod data;
+pub mod device;
 pub mod export;
 pub mod front;
 pub mod graph;
@@ -39,12 +40,40 @@ fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start threads")
 }
 
-/// Ends when the user presses Ctrl-C or the system asks the program to stop.
+/// Ends when the user presses Ctrl-C or the system asks the program to stop. Whoever asks a second time is not kept
+/// waiting: the program ends at once.
 async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("signals can be handled");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let mut signals = Signals::new();
+    signals.next().await;
+    tokio::spawn(async move {
+        signals.next().await;
+        std::process::exit(STOPPED);
+    });
+}
+
+/// Status of a program that a signal has ended, as shells tell of SIGTERM.
+const STOPPED: i32 = 128 + 15;
+
+/// What asks a program to stop.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let handled = |kind| signal(kind).expect("signals can be handled");
+        Self {
+            interrupt: handled(SignalKind::interrupt()),
+            terminate: handled(SignalKind::terminate()),
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

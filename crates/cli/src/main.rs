@@ -36,6 +36,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => command::serve::run(&serve, &data_dir),
         Command::Agent(agent) => command::agent::run(&agent),
         Command::Measure(measure) => command::measure::run(&measure),
+        Command::Device(device) => command::device::run(&device),
         Command::Space(space) => command::space::run(&space),
         Command::Graph(graph) => command::graph::run(&graph),
         Command::Export(export) => command::export::run(&export, &data_dir),

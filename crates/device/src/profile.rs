@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::target::is_name;
 
 /// What a device's vendor says of it. Read from `devices/*.toml`; what is not known for sure is absent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Profile {
     /// Name, that of the file.
@@ -21,11 +21,13 @@ pub struct Profile {
     pub cpu: Option<String>,
     /// CPU cores.
     pub cores: Option<u32>,
-    /// Main memory.
+    /// What computes in place of the CPU, if anything does: the memory and the rates below are then its own.
+    pub accelerator: Option<String>,
+    /// Memory.
     pub memory_bytes: Option<u64>,
     /// Greatest rate of 32-bit floating-point operations, of all CPU cores together, in 10^9 a second.
     pub peak_gflops: Option<f64>,
-    /// Greatest bandwidth of main memory, in 10^9 bytes a second.
+    /// Greatest bandwidth of the memory, in 10^9 bytes a second.
     pub bandwidth_gb_s: Option<f64>,
     /// Time that each operator takes beside its work, in 10^-6 seconds: to be called, to wake threads, to reach an
     /// accelerator.
@@ -35,7 +37,7 @@ pub struct Profile {
 }
 
 /// A systolic array: a grid of multiply-accumulate units, each of which hands its operands on to its neighbours.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Systolic {
     /// Units from top to bottom.
     pub rows: u32,
@@ -48,7 +50,7 @@ pub struct Systolic {
 }
 
 /// What stays in the units of a systolic array while the rest passes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dataflow {
     /// The weights.
@@ -105,6 +107,7 @@ struct RawProfile {
     architecture: Option<Spanned<String>>,
     cpu: Option<Spanned<String>>,
     cores: Option<Spanned<u32>>,
+    accelerator: Option<Spanned<String>>,
     memory_bytes: Option<Spanned<u64>>,
     peak_gflops: Option<Spanned<f64>>,
     bandwidth_gb_s: Option<Spanned<f64>>,
@@ -128,6 +131,30 @@ struct File<'a> {
     text: &'a str,
 }
 
+/// The shipped files under their names.
+const SHIPPED: [(&str, &str); 5] = [
+    (
+        "generic-x86-64.toml",
+        include_str!("../../../devices/generic-x86-64.toml"),
+    ),
+    (
+        "h200-server.toml",
+        include_str!("../../../devices/h200-server.toml"),
+    ),
+    (
+        "jetson-orin-nano.toml",
+        include_str!("../../../devices/jetson-orin-nano.toml"),
+    ),
+    (
+        "raspberry-pi-4.toml",
+        include_str!("../../../devices/raspberry-pi-4.toml"),
+    ),
+    (
+        "raspberry-pi-5.toml",
+        include_str!("../../../devices/raspberry-pi-5.toml"),
+    ),
+];
+
 const NAME: &str = "must be lower-case letters, digits, `-` and `_`";
 const TEXT: &str = "must not be empty";
 const COUNT: &str = "must be at least 1";
@@ -137,6 +164,14 @@ const TIME: &str = "must be a number from 0";
 // === impl Profile ===
 
 impl Profile {
+    /// The profiles of `devices/*.toml`, in the order of their names.
+    pub fn shipped() -> Vec<Self> {
+        let parse = |(file, text): &(&str, &str)| {
+            Self::parse(file, text).expect("a test reads every shipped profile")
+        };
+        SHIPPED.iter().map(parse).collect()
+    }
+
     /// Reads a profile from the text of a file; the file's name is for errors.
     ///
     /// # Errors
@@ -159,6 +194,7 @@ impl Profile {
             )?,
             cpu: file.optional("cpu", raw.cpu, filled, TEXT)?,
             cores: file.optional("cores", raw.cores, |count| *count >= 1, COUNT)?,
+            accelerator: file.optional("accelerator", raw.accelerator, filled, TEXT)?,
             memory_bytes: file.optional(
                 "memory_bytes",
                 raw.memory_bytes,

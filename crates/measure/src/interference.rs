@@ -86,7 +86,7 @@ impl Interference {
     }
 
     /// What was seen, by name, as a record keeps it.
-    pub fn facts(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub fn facts(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
         let share = |share: Option<f64>| share.map(|share| format!("{share:.4}"));
         let count = |count: Option<u64>| count.map(|count| count.to_string());
         let facts = [

@@ -46,6 +46,8 @@ pub struct Script {
     pub refusal: Option<Status>,
     /// Work that is waiting.
     pub work: VecDeque<Work>,
+    /// How many leases come without what they are about, before any work.
+    pub cut_short: u32,
     /// Leases that have ended.
     pub ended: Vec<LeaseId>,
     /// Whether the agent is known.
@@ -209,6 +211,15 @@ impl Service {
         }
     }
 
+    /// A lease of nothing, while there shall be some.
+    fn cut_short(&self) -> Option<wire::LeaseWorkResponse> {
+        let mut script = self.script.lock().expect("no holder panics");
+        script.cut_short = script.cut_short.checked_sub(1)?;
+        Some(wire::LeaseWorkResponse {
+            work: Some(wire::Work::default()),
+        })
+    }
+
     /// Work, or that there is none yet.
     fn next_work(&self) -> Result<Option<Work>, Status> {
         let mut script = self.script.lock().expect("no holder panics");
@@ -242,6 +253,9 @@ impl FleetService for Service {
     ) -> Result<Response<wire::LeaseWorkResponse>, Status> {
         loop {
             let changed = self.change.notified();
+            if let Some(lease) = self.cut_short() {
+                return Ok(Response::new(lease));
+            }
             if let Some(work) = self.next_work()? {
                 return Ok(Response::new(Some(work).into()));
             }

@@ -178,6 +178,20 @@ async fn agent_comes_back_to_a_coordinator_that_was_away() {
 }
 
 #[tokio::test]
+async fn agent_survives_a_lease_that_is_cut_short() {
+    let script = Script {
+        cut_short: 1,
+        ..waiting([4])
+    };
+    let mut coordinator = Coordinator::start(script);
+    let agent = start(&coordinator, shell("kill -9 $$"));
+    coordinator.registration().await;
+    coordinator.registration().await;
+    assert_eq!(coordinator.report().await.0, LeaseId(4));
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn coordinator_of_another_version_is_not_asked_twice() {
     let refusal = "this coordinator runs version 9.9.9: install the same version on the agent";
     let script = Script {

@@ -6,6 +6,8 @@ use std::{
 };
 
 use bespoke_measure::{Measurement, Verdict};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::{WORKER, onnx, protocol};
@@ -49,16 +51,36 @@ fn assert_refused(output: &Output, sentence: &str) {
 }
 
 #[track_caller]
-fn assert_does_not_compile(output: &Output) {
+fn assert_does_not_compile(output: &Output) -> String {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
     let measurement: Measurement =
         serde_json::from_slice(&output.stdout).expect("it is a measurement");
-    assert!(
-        matches!(measurement.verdict, Verdict::DoesNotCompile { .. }),
-        "{:?}",
-        measurement.verdict
-    );
+    match measurement.verdict {
+        Verdict::DoesNotCompile { reason } => reason,
+        verdict => panic!("{verdict}"),
+    }
+}
+
+/// The network with some of its bytes, which are there once, in place of others.
+fn changed(from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut onnx = onnx();
+    let windows = onnx.windows(from.len()).enumerate();
+    let places: Vec<usize> = windows
+        .filter_map(|(at, bytes)| (bytes == from).then_some(at))
+        .collect();
+    let [place] = places[..] else {
+        panic!("{from:?} is there {} times", places.len());
+    };
+    onnx.splice(place..place + from.len(), to.iter().copied());
+    onnx
+}
+
+/// The answer of a runtime that is given a network.
+fn measured(runtime: &str, onnx: &[u8]) -> Output {
+    let mut header = header(onnx.len() as u64);
+    header["target"] = json!(format!("{runtime}/b1/t1/f32"));
+    answer(&request(&header, onnx))
 }
 
 #[test]
@@ -100,10 +122,59 @@ fn network_that_is_cut_short_does_not_compile() {
     let onnx = onnx();
     for length in [0, 7, onnx.len() / 2, onnx.len() - 1] {
         let cut = &onnx[..length];
-        for target in ["tract/b1/t1/f32", "flex/b1/t1/f32"] {
-            let mut header = header(length as u64);
-            header["target"] = json!(target);
-            assert_does_not_compile(&answer(&request(&header, cut)));
+        for runtime in ["tract", "flex"] {
+            assert_does_not_compile(&measured(runtime, cut));
         }
     }
+}
+
+#[test]
+fn node_that_no_runtime_knows_is_named() {
+    let onnx = changed(b"Relu", b"Rely");
+    for runtime in ["tract", "flex"] {
+        let reason = assert_does_not_compile(&measured(runtime, &onnx));
+        assert!(reason.contains("Rely"), "{runtime}: {reason}");
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_do_not_compile() {
+    // The input's second axis, a dimension of 16: its weights are for 16 values, not for 17.
+    let onnx = changed(&[0x0a, 2, 8, 16], &[0x0a, 2, 8, 17]);
+    for runtime in ["tract", "flex"] {
+        let reason = assert_does_not_compile(&measured(runtime, &onnx));
+        assert!(reason.contains("17"), "{runtime}: {reason}");
+    }
+}
+
+/// Each must be a measurement or a refusal: a child that panics ends with 101, one that is killed with no status.
+#[test]
+fn damaged_requests_are_refused_or_measured() {
+    let onnx = onnx();
+    let valid = request(&header(onnx.len() as u64), &onnx);
+    let mut rng = ChaCha8Rng::seed_from_u64(42);
+    let mut ends = [0; 3];
+    for round in 0..60 {
+        let mut damaged = valid.clone();
+        // The header is the smaller part, and is hit as often.
+        let header = valid.iter().position(|byte| *byte == b'\n').unwrap();
+        let part = if round % 2 == 0 {
+            0..header
+        } else {
+            header..valid.len()
+        };
+        for _ in 0..rng.random_range(1..4) {
+            let at = rng.random_range(part.clone());
+            damaged[at] = rng.random();
+        }
+        let output = answer(&damaged);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let status = output
+            .status
+            .code()
+            .filter(|status| [0, 2].contains(status));
+        ends[status.unwrap_or_else(|| panic!("round {round}: {}: {complaint}", output.status))
+            as usize] += 1;
+    }
+    assert!(ends[0] > 5 && ends[2] > 5, "{ends:?}");
 }
