@@ -152,3 +152,71 @@ fn a_study_that_is_not_there_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn what_a_study_cannot_minimise_or_bound_is_named_with_its_line() {
+    let second = |more: &str| format!("[[targets]]\nruntime = \"tract\"\n{more}\n[budget]");
+    for (old, new, line, words) in [
+        (
+            "seed = 3",
+            "objectives = [\"macs\", \"macs\"]".to_owned(),
+            3,
+            "`objectives`: `macs` stands twice",
+        ),
+        (
+            "seed = 3",
+            "objectives = [\"energy@flex/b1/t1/f32\"]".to_owned(),
+            3,
+            "`objectives`: the study has no target flex/b1/t1/f32; it has tract/b1/t1/f32",
+        ),
+        (
+            "seed = 3",
+            "objectives = [\"beauty\"]".to_owned(),
+            3,
+            "`objectives`: `beauty` is not known; there are parameters, macs,",
+        ),
+        (
+            "[budget]",
+            second(""),
+            15,
+            "[[targets]]: the target tract/b1/t1/f32 stands twice",
+        ),
+        (
+            "[budget]",
+            second("threads = 2\nmax_energy_mj = 0"),
+            15,
+            "`max_energy_mj`: an energy must be a positive number of millijoules, got 0",
+        ),
+        (
+            "[budget]",
+            "[bounds]\nmax_latency_ms = 3\n[budget]".to_owned(),
+            16,
+            "unknown field `max_latency_ms`",
+        ),
+        (
+            "name = \"random\"",
+            "name = \"nsga2\"\nmagic = 1".to_owned(),
+            7,
+            "unknown field `magic`",
+        ),
+        (
+            "name = \"random\"",
+            "name = \"magic\"".to_owned(),
+            8,
+            "unknown variant `magic`",
+        ),
+    ] {
+        let room = Room::new();
+        room.file(
+            "study.toml",
+            study("x", "random", 2, "").replacen(old, &new, 1),
+        );
+        let error = room.error(&["search", "study.toml"]);
+        let place = format!("bespoke: study.toml:{line}: ");
+        assert!(
+            error.starts_with(&place) && error.contains(words),
+            "{error}"
+        );
+        assert!(!room.path().join("bespoke-data/studies").exists());
+    }
+}

@@ -1,13 +1,12 @@
 //! Scoring strategies in tables of accuracies and latencies.
 
-use bespoke_space::Space;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::program::Room;
+use crate::program::{Room, number, tiny};
 
-/// The canonical strings of the tiny space, which has 48 networks.
+/// The canonical strings of the tiny space.
 fn networks() -> Vec<String> {
-    let space = Space::parse("tiny.toml", include_str!("tiny.toml")).expect("a space");
+    let space = tiny();
     let networks = space.architectures();
     networks
         .map(|network| space.format_architecture(&network))
@@ -54,12 +53,6 @@ fn search<'a>(more: &[&'a str]) -> Vec<&'a str> {
         "latency.csv",
     ];
     [&all, more].concat()
-}
-
-fn number(value: &Value, key: &str) -> f64 {
-    value[key]
-        .as_f64()
-        .unwrap_or_else(|| panic!("{key} in {value}"))
 }
 
 #[test]
@@ -144,6 +137,22 @@ fn every_target_has_its_bound_and_is_judged_by_the_table() {
             assert!(slow / 3.0 <= 5.0 && slow * 2.0 <= 12.0, "{from}: {best}");
             assert_eq!(best["accuracy"], accuracy(index));
             assert_eq!(best["oracle_accuracy"], accuracy(10));
+            let front = found["front"].as_array().expect("an array");
+            assert!(
+                front
+                    .iter()
+                    .any(|entry| entry["architecture"] == best["architecture"])
+            );
+            for entry in front {
+                assert!(
+                    number(&entry["latency_ms"], "fast") <= 5.0,
+                    "{from}: {entry}"
+                );
+                assert!(
+                    number(&entry["latency_ms"], "old") <= 12.0,
+                    "{from}: {entry}"
+                );
+            }
         }
     }
 }
@@ -234,6 +243,14 @@ fn what_cannot_be_asked_is_said_in_one_sentence() {
         (
             vec!["--latency-column", "slow,fast", "--bound-ms", "9"],
             "1 bounds for 2 latency columns",
+        ),
+        (
+            vec!["--latency-column", "slow", "--bound-ms", "9,9"],
+            "2 bounds for 1 latency columns",
+        ),
+        (
+            vec!["--latency-column", "slow,slow"],
+            "latency column `slow` is named twice",
         ),
         (
             vec!["--latency-column", "slow", "--strategy", "magic"],

@@ -1,9 +1,8 @@
 //! Scoring predictors on tables of measurements.
 
-use bespoke_space::Space;
 use serde_json::Value;
 
-use crate::program::Room;
+use crate::program::{Room, number, tiny};
 
 /// Networks of the tiny space in a table of three devices, of which `slow` takes three times as long as `fast` and
 /// `rare` has measured each second row.
@@ -14,7 +13,7 @@ fn room_with_table() -> Room {
 }
 
 fn table() -> String {
-    let space = Space::parse("tiny.toml", include_str!("tiny.toml")).expect("a space");
+    let space = tiny();
     let mut text = "architecture,fast,slow,rare\n".to_owned();
     for (row, architecture) in space.architectures().enumerate() {
         let name = space.format_architecture(&architecture);
@@ -41,12 +40,6 @@ fn evaluate<'a>(more: &[&'a str]) -> Vec<&'a str> {
         "table.csv",
     ];
     [&all, more].concat()
-}
-
-fn number(value: &Value, key: &str) -> f64 {
-    value[key]
-        .as_f64()
-        .unwrap_or_else(|| panic!("{key} in {value}"))
 }
 
 #[test]
@@ -128,7 +121,7 @@ fn every_method_prices_a_device_that_is_new_to_it() {
 #[test]
 fn tables_meet_by_architecture() {
     let room = room_with_table();
-    let space = Space::parse("tiny.toml", include_str!("tiny.toml")).expect("a space");
+    let space = tiny();
     let mut text = "architecture,watch\n".to_owned();
     // The other way round, and without the first two rows.
     let networks: Vec<_> = space.architectures().skip(2).collect();

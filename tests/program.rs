@@ -6,8 +6,23 @@ use std::{
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
+use bespoke_space::Space;
 use serde_json::Value;
 use tempfile::TempDir;
+
+const TINY: &str = include_str!("tiny.toml");
+
+/// The space in `tiny.toml`, which has 48 networks.
+pub fn tiny() -> Space {
+    Space::parse("tiny.toml", TINY).expect("a space")
+}
+
+/// The number under a key.
+pub fn number(value: &Value, key: &str) -> f64 {
+    value[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
+}
 
 /// A folder with the program to run in it.
 pub struct Room {
@@ -28,7 +43,7 @@ impl Room {
     pub fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let room = Self { folder };
-        room.file("tiny.toml", include_str!("tiny.toml"));
+        room.file("tiny.toml", TINY);
         room
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::Room;
+use crate::program::{Room, number};
 
 /// A study of few and short trials; `more` is put before its tables.
 pub fn study(name: &str, strategy: &str, trials: u32, more: &str) -> String {
@@ -125,4 +125,111 @@ fn a_bound_that_no_network_meets_ends_in_a_sentence() {
         "{error}"
     );
     assert!(error.contains("max_latency_ms"), "{error}");
+}
+
+#[test]
+fn a_study_bounded_on_three_targets_ends_with_networks_that_meet_all_three() {
+    let room = Room::new();
+    let on_three = |name: &str, bounds_ms: [Option<f64>; 3]| {
+        let targets = ["tract\"", "tract\"\nthreads = 2", "flex\""];
+        let table = |(target, bound_ms): (&str, Option<f64>)| {
+            let bound = bound_ms.map(|ms| format!("max_latency_ms = {ms:?}\n"));
+            let bound = bound.unwrap_or_default();
+            format!("[[targets]]\nruntime = \"{target}\n{bound}")
+        };
+        let tables: String = targets.into_iter().zip(bounds_ms).map(table).collect();
+        let text = study(name, "random", 6, "");
+        text.replacen("[[targets]]\nruntime = \"tract\"\n", &tables, 1)
+    };
+    room.file("study.toml", on_three("free", [None; 3]));
+    room.json(&["search", "study.toml", "--json"]);
+    let trials = room.json(&["studies", "show", "free", "--json"])["trials"].clone();
+    let highs = |trial: &Value| -> Vec<f64> {
+        let latencies = trial["latencies"].as_array().into_iter().flatten();
+        latencies
+            .map(|latency| latency["interval_ms"][1].as_f64().expect("a number"))
+            .collect()
+    };
+    let mut measured: Vec<Vec<f64>> = trials.as_array().into_iter().flatten().map(highs).collect();
+    measured.retain(|highs| highs.len() == 3);
+    measured.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    // A little more than a network in the middle takes bounds the same networks: none of them is measured again.
+    let middle = measured[(measured.len() - 1) / 2].iter();
+    let bounds: Vec<f64> = middle.map(|high| high * 1.001).collect();
+    let keeps = |highs: &[f64]| highs.iter().zip(&bounds).all(|(high, bound)| high <= bound);
+    let keeping = measured.iter().filter(|highs| keeps(highs)).count();
+    assert!((1..measured.len()).contains(&keeping), "{measured:?}");
+
+    room.file(
+        "study.toml",
+        on_three("bounded", [0, 1, 2].map(|target| Some(bounds[target]))),
+    );
+    let front = room.json(&["search", "study.toml", "--json"]);
+    let front = front.as_array().expect("an array");
+    assert!(!front.is_empty());
+    for entry in front {
+        let highs = highs(entry);
+        assert!(highs.len() == 3 && keeps(&highs), "{entry}, {bounds:?}");
+    }
+    let trials = room.json(&["studies", "show", "bounded", "--json"])["trials"].clone();
+    for trial in trials.as_array().into_iter().flatten() {
+        let highs = highs(trial);
+        let is_infeasible = trial["state"] == "infeasible";
+        assert_eq!(is_infeasible, highs.len() == 3 && !keeps(&highs), "{trial}");
+    }
+}
+
+#[test]
+fn a_further_objective_has_its_place_on_the_front_and_in_what_is_shown() {
+    let room = Room::new();
+    let objectives = "objectives = [\"parameters\", \"peak_activation_bytes\"]";
+    room.file("study.toml", study("small", "nsga2", 5, objectives));
+    let front = room.json(&["search", "study.toml", "--json"]);
+    let shown = room.json(&["studies", "show", "small", "--json"]);
+    assert_eq!(
+        shown["objectives"],
+        serde_json::json!([
+            "error_percent",
+            "latency_ms@tract/b1/t1/f32",
+            "parameters",
+            "peak_activation_bytes"
+        ])
+    );
+    let trials = shown["trials"].as_array().expect("an array").iter();
+    let evaluated = trials.filter(|trial| trial["state"] != "failed");
+    let fewest = evaluated
+        .map(|trial| number(trial, "parameters") as u64)
+        .min();
+    let entries = front.as_array().expect("an array");
+    let mut on_front = entries
+        .iter()
+        .map(|entry| number(entry, "parameters") as u64);
+    assert!(
+        on_front.any(|parameters| Some(parameters) == fewest),
+        "{front}"
+    );
+    for entry in entries {
+        let interval = &entry["accuracy_interval_percent"];
+        let (low, high) = (&interval[0], &interval[1]);
+        let percent = number(entry, "accuracy_percent");
+        assert!(
+            low.as_f64() < Some(percent) && Some(percent) < high.as_f64(),
+            "{entry}"
+        );
+        for other in entry["tied_with"].as_array().expect("an array") {
+            let mut others = entries.iter();
+            let other = others.find(|entry| entry["trial"] == *other);
+            let back = &other.expect("it is on the front")["tied_with"];
+            assert!(back.as_array().expect("an array").contains(&entry["trial"]));
+        }
+    }
+    let folder = room.path().join("bespoke-data/studies/small");
+    let page = std::fs::read_to_string(folder.join("front.html")).expect("the page is there");
+    for words in [
+        "accuracy against parameters",
+        "peak activation memory in bytes",
+        "tied with",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
 }

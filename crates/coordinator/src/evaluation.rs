@@ -67,10 +67,10 @@ pub(crate) enum Trained {
 }
 
 /// Why an observer ends a training.
-#[derive(Clone, Copy)]
 enum End {
     Halted,
     Hopeless,
+    Nonsense { reason: String },
 }
 
 // === impl Course ===
@@ -94,19 +94,23 @@ impl Course {
                 working = Some(self.quiet.blocking_read());
                 Decision::Continue
             });
-        match (end, evaluated) {
-            (Some(End::Halted), _) => Trained::Halted,
-            (Some(End::Hopeless), _) => Trained::Stopped { curve },
-            (None, Ok(evaluated)) => Trained::Complete(Box::new(evaluated)),
-            (None, Err(error)) => Trained::Failed {
-                reason: error.to_string(),
-            },
+        let evaluated = match (end, evaluated) {
+            (Some(End::Halted), _) => return Trained::Halted,
+            (Some(End::Hopeless), _) => return Trained::Stopped { curve },
+            (Some(End::Nonsense { reason }), _) => Err(reason),
+            (None, evaluated) => evaluated.map_err(|error| error.to_string()),
+        };
+        match evaluated.and_then(sound) {
+            Ok(evaluated) => Trained::Complete(Box::new(evaluated)),
+            Err(reason) => Trained::Failed { reason },
         }
     }
 
-    /// Why training ends after this epoch; never after the last, when all is done anyway.
+    /// Why training ends after this epoch; never after the last, when all is done anyway, unless it told nonsense.
     fn end(&self, curve: &[f64], epochs: u32) -> Option<End> {
-        if curve.len() as u64 >= u64::from(epochs) {
+        if let Some(reason) = curve.last().and_then(|percent| nonsense(*percent)) {
+            Some(End::Nonsense { reason })
+        } else if curve.len() as u64 >= u64::from(epochs) {
             None
         } else if *self.halt.borrow() {
             Some(End::Halted)
@@ -115,4 +119,22 @@ impl Course {
                 .then_some(End::Hopeless)
         }
     }
+}
+
+/// The same, unless it has an accuracy that there is not.
+fn sound(evaluated: Evaluated) -> Result<Evaluated, String> {
+    let curve = evaluated.curve.points().iter().copied();
+    let mut told = std::iter::once(evaluated.accuracy_percent).chain(curve);
+    match told.find_map(nonsense) {
+        Some(reason) => Err(reason),
+        None => Ok(evaluated),
+    }
+}
+
+/// What is wrong with an accuracy, if anything is.
+fn nonsense(percent: f64) -> Option<String> {
+    let is_accuracy = (0.0..=100.0).contains(&percent);
+    (!is_accuracy).then(|| {
+        format!("the evaluator gave an accuracy of {percent} %; it must be a number from 0 to 100")
+    })
 }

@@ -1,6 +1,9 @@
 //! A study's journal: every change is put into the store, and then told to those who watch, in this order.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use bespoke_store::{Store, StoreError};
 use bespoke_study::{Activity, Event, Study, StudyName, Trial};
@@ -15,12 +18,15 @@ pub struct Journal {
     store: Arc<dyn Store>,
     events: broadcast::Sender<Event>,
     /// Held while a change is stored and told, and while a snapshot is taken: a watcher sees each change once.
-    publishing: Mutex<()>,
+    publishing: Mutex<Waiting>,
 }
+
+/// By target, that no agent offers it: whoever begins to watch is told so, for nothing else may happen for long.
+type Waiting = BTreeMap<String, Activity>;
 
 /// A study at one moment, and everything that happens from then on.
 pub struct Watch {
-    /// Each trial as it stands, then the study.
+    /// Each trial as it stands, then the study, then what it waits for.
     pub snapshot: Vec<Event>,
     /// What happens from then on; nothing if the study does not run.
     pub events: Option<broadcast::Receiver<Event>>,
@@ -36,7 +42,7 @@ impl Journal {
             name,
             store,
             events,
-            publishing: Mutex::new(()),
+            publishing: Mutex::default(),
         }
     }
 
@@ -45,10 +51,7 @@ impl Journal {
     /// # Errors
     /// When the store fails; nothing is told then.
     pub fn study(&self, study: &Study) -> Result<(), StoreError> {
-        let _publishing = self
-            .publishing
-            .lock()
-            .expect("no holder of the lock panics");
+        let _publishing = self.publishing();
         self.store.put_study(&self.name, study)?;
         self.tell(Event::Study(study.clone()));
         Ok(())
@@ -59,18 +62,25 @@ impl Journal {
     /// # Errors
     /// When the store fails; nothing is told then.
     pub fn trial(&self, study: &Study, trial: &Trial) -> Result<(), StoreError> {
-        let _publishing = self
-            .publishing
-            .lock()
-            .expect("no holder of the lock panics");
+        let _publishing = self.publishing();
         self.store.put_trial(&self.name, trial)?;
         self.store.put_study(&self.name, study)?;
         self.tell(Event::Trial(trial.clone()));
         Ok(())
     }
 
-    /// Tells what is going on; it is not kept.
+    /// Tells what is going on. It is not stored.
     pub fn activity(&self, activity: Activity) {
+        let mut waiting = self.publishing();
+        match &activity {
+            Activity::WaitingForAgent { target, .. } => {
+                waiting.insert(target.clone(), activity.clone());
+            }
+            Activity::Measuring { target, .. } | Activity::Sampling { target, .. } => {
+                waiting.remove(target);
+            }
+            Activity::Training { .. } => {}
+        }
         self.tell(Event::Activity(activity));
     }
 
@@ -84,15 +94,17 @@ impl Journal {
     /// # Errors
     /// When the store fails.
     pub fn watch(&self) -> Result<Watch, StoreError> {
-        let _publishing = self
-            .publishing
-            .lock()
-            .expect("no holder of the lock panics");
+        let waiting = self.publishing();
         let events = Some(self.events.subscribe());
-        Ok(Watch {
-            snapshot: snapshot(&*self.store, &self.name)?,
-            events,
-        })
+        let mut snapshot = snapshot(&*self.store, &self.name)?;
+        snapshot.extend(waiting.values().cloned().map(Event::Activity));
+        Ok(Watch { snapshot, events })
+    }
+
+    fn publishing(&self) -> MutexGuard<'_, Waiting> {
+        self.publishing
+            .lock()
+            .expect("no holder of the lock panics")
     }
 
     fn tell(&self, event: Event) {

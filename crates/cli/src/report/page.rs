@@ -20,7 +20,8 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{color:var
 svg{width:100%;height:auto}figure{margin:1rem 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 td,th{text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}
-td:last-child,th:last-child{text-align:left;white-space:normal;overflow-wrap:anywhere;font-size:.85rem}
+td:last-child,th:last-child{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:20rem;font-size:.85rem}
+small{display:block;color:var(--faint)}
 .wide{overflow-x:auto}[data-dot]{cursor:pointer}
 #tip{position:fixed;display:none;max-width:32rem;padding:.5rem .7rem;border:1px solid var(--line);border-radius:6px;background:var(--paper);white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;pointer-events:none;box-shadow:0 4px 16px #0003}
 ";
@@ -101,7 +102,7 @@ fn draw_front(page: &mut String, report: &Report) {
     let confidence = report.spec.protocol.confidence * 100.0;
     let _ = write!(
         page,
-        "<h2>The front</h2>\n<p>Accuracy on images that were not trained on, with the interval that follows from their number; latency as measured: median and interval. All intervals are of {confidence:.0} %. Networks are tied where the intervals of two overlap in everything that is minimised: nothing that was measured tells them apart.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>accuracy</th><th>interval</th>"
+        "<h2>The front</h2>\n<p>Accuracy on images that were not trained on, with the interval that follows from their number; latency as measured: median and interval. All intervals are of {confidence:.0} %. Networks are tied where the intervals of two overlap in everything that is minimised: nothing that was measured tells them apart.</p>\n<div class=\"wide\"><table><thead><tr><th>trial</th><th>accuracy</th>"
     );
     draw_target_headings(page, report);
     for heading in COST_HEADING {
@@ -112,7 +113,7 @@ fn draw_front(page: &mut String, report: &Report) {
         let [low, high] = report.accuracy_interval(&entry.accuracy);
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{:.2} %</td><td>{low:.2} … {high:.2}</td>",
+            "<tr><td>{}</td><td>{:.2} %<small>{low:.2} … {high:.2}</small></td>",
             entry.trial, entry.accuracy.percent
         );
         for target in 0..report.spec.targets.len() {
@@ -178,9 +179,9 @@ fn draw_other(page: &mut String, report: &Report, trial: &Trial) {
 fn draw_target_headings(page: &mut String, report: &Report) {
     for (index, bound) in report.spec.targets.iter().enumerate() {
         let target = chart::escape(&bound.target.to_string());
-        let _ = write!(page, "<th>ms on {target}</th><th>interval</th>");
+        let _ = write!(page, "<th>ms on<br>{target}</th>");
         if report.has_energy(index) {
-            let _ = write!(page, "<th>mJ on {target}</th>");
+            let _ = write!(page, "<th>mJ on<br>{target}</th>");
         }
     }
 }
@@ -197,9 +198,12 @@ fn draw_target(
         Some(latency) => {
             let [median, low, high] =
                 [latency.median_ms, latency.low_ms, latency.high_ms].map(|latency| latency.ms());
-            let _ = write!(page, "<td>{median:.4}</td><td>{low:.4} … {high:.4}</td>");
+            let _ = write!(
+                page,
+                "<td>{median:.4}<small>{low:.4} … {high:.4}</small></td>"
+            );
         }
-        None => page.push_str("<td></td><td></td>"),
+        None => page.push_str("<td></td>"),
     }
     if report.has_energy(target) {
         let _ = write!(page, "<td>{}</td>", energy(energy_mj));
