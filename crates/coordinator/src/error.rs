@@ -99,10 +99,20 @@ pub enum CoordinatorError {
         /// The name.
         name: StudyName,
     },
+    /// A study cannot start from an earlier one.
+    #[error("{file}: `warm_start`: the study `{name}` {reason}")]
+    WarmStart {
+        /// The study file.
+        file: String,
+        /// The earlier study.
+        name: StudyName,
+        /// Why not.
+        reason: String,
+    },
     /// What a study knew before its first trial is wanted and is not here.
     #[error(
-        "`{name}` began with predictors, which only its coordinator keeps: replay it on the coordinator's machine, with \
-         its --data-dir and without --coordinator"
+        "`{name}` began with predictors or earlier studies, which only its coordinator keeps: replay it on the \
+         coordinator's machine, with its --data-dir and without --coordinator"
     )]
     NotAtHand {
         /// The study.
@@ -232,6 +242,7 @@ impl CoordinatorError {
             Self::WasCancelled { .. }
             | Self::OtherSpace { .. }
             | Self::NotAtHand { .. }
+            | Self::WarmStart { .. }
             | Self::NoEnergy { .. }
             | Self::Store(StoreError::PredictorFormat { .. })
             | Self::Fleet(FleetError::Version { .. } | FleetError::LeaseEnded { .. }) => {

@@ -32,8 +32,8 @@ struct Outlook {
 /// Latencies on each target.
 struct Latencies {
     predictor: SpacePredictor,
-    /// For each target, what it was learned from beforehand: a trial of that tells nothing new.
-    sampled: Vec<HashSet<Architecture>>,
+    /// For each target, what it was learned from: the same again tells nothing new.
+    learned: Vec<HashSet<Architecture>>,
 }
 
 // === impl StudyForecast ===
@@ -71,8 +71,8 @@ impl StudyForecast {
         })
     }
 
-    /// What a candidate is expected to take on each target, where that is to be predicted: what every target was
-    /// learned from is known already.
+    /// What a candidate is expected to take on each target, where that is to be predicted: what was measured on every
+    /// target is known already.
     ///
     /// # Errors
     /// When the architecture is no network.
@@ -148,10 +148,11 @@ impl Outlook {
             return;
         };
         let architecture = finished.architecture();
-        let mut latencies_ms = vec![None; latencies.sampled.len()];
+        let mut latencies_ms = vec![None; latencies.learned.len()];
         for (objective, value) in self.objectives.iter().zip(finished.objectives()) {
-            if let Objective::Latency(target) = *objective
-                && !(latencies.sampled.get(target)).is_none_or(|known| known.contains(architecture))
+            if let (Objective::Latency(target), Some(_)) = (*objective, value)
+                && let Some(learned) = latencies.learned.get_mut(target)
+                && learned.insert(architecture.clone())
             {
                 latencies_ms[target] = *value;
             }
@@ -166,7 +167,7 @@ impl Outlook {
 impl Latencies {
     fn new(space: &Space, predictors: &[StoredPredictor]) -> Result<Self, CoordinatorError> {
         let mut predictor = SpacePredictor::new(Reader::deployed(space));
-        let mut sampled = Vec::with_capacity(predictors.len());
+        let mut learned = Vec::with_capacity(predictors.len());
         for StoredPredictor { info, prior, .. } in predictors {
             let mut samples = Vec::with_capacity(info.samples.len());
             for sample in &info.samples {
@@ -174,15 +175,15 @@ impl Latencies {
                 samples.push((architecture, sample.latency.median_ms.ms()));
             }
             predictor.add_target(prior.clone(), &samples)?;
-            sampled.push(samples.into_iter().map(|(of, _)| of).collect());
+            learned.push(samples.into_iter().map(|(of, _)| of).collect());
         }
-        Ok(Self { predictor, sampled })
+        Ok(Self { predictor, learned })
     }
 
-    /// Whether it was measured beforehand on every target.
+    /// Whether it was measured on every target.
     fn knows(&self, architecture: &Architecture) -> bool {
-        let mut sampled = self.sampled.iter();
-        sampled.all(|of_target| of_target.contains(architecture))
+        let mut learned = self.learned.iter();
+        learned.all(|of_target| of_target.contains(architecture))
     }
 }
 

@@ -4,7 +4,10 @@
 //! their numbers. So the proposals do not depend on the order in which trials finish, nor on how many agents there
 //! are, and a study that is continued derives its journal again.
 
-use std::{collections::HashSet, num::NonZeroU32};
+use std::{
+    collections::{HashSet, VecDeque},
+    num::NonZeroU32,
+};
 
 use bespoke_graph::{Cost, Graph, GraphHash};
 use bespoke_measure::Estimate;
@@ -13,7 +16,7 @@ use bespoke_search::{Finished, Problem, Strategy, StrategyConfigError};
 use bespoke_space::{Architecture, ArchitectureError, Space, SpaceError};
 use bespoke_study::{Objective, Study, Trial, TrialId, TrialState};
 
-use crate::{Beforehand, CoordinatorError, forecast::StudyForecast};
+use crate::{Beforehand, CoordinatorError, beforehand::Recalled, forecast::StudyForecast};
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +46,8 @@ pub struct Proposer {
     objectives: Vec<Objective>,
     /// What the strategy proposes by, where anything is known beforehand.
     forecast: Option<StudyForecast>,
+    /// What is proposed before the strategy is asked.
+    first: VecDeque<Architecture>,
     in_flight: usize,
     seen: HashSet<GraphHash>,
     /// How many trials the strategy has been told of.
@@ -130,11 +135,19 @@ impl Proposer {
             forecast: forecast.clone().map(|forecast| Box::new(forecast) as _),
             ..spec.problem()
         };
-        let strategy = spec.strategy.build(spec.seed, problem);
-        let strategy = strategy.map_err(ProposeError::from)?;
+        let Recalled { finished, front } = beforehand.recalled(&space, study, &spec)?;
+        let errors = finished.iter().filter(|one| one.objectives()[0].is_some());
+        let strategy = spec.strategy.knowing(errors.count());
+        let mut strategy = strategy
+            .build(spec.seed, problem)
+            .map_err(ProposeError::from)?;
+        for finished in &finished {
+            strategy.update(finished);
+        }
         let proposer = Self::new(space, strategy, objectives, spec.budget.in_flight);
         Ok(Self {
             forecast,
+            first: front.into(),
             ..proposer
         })
     }
@@ -152,6 +165,7 @@ impl Proposer {
             strategy,
             objectives,
             forecast: None,
+            first: VecDeque::new(),
             in_flight,
             seen: HashSet::new(),
             told: 0,
@@ -198,7 +212,9 @@ impl Proposer {
         }
         self.told = known;
         for _ in 0..MOST_REPETITIONS {
-            let Some(architecture) = self.strategy.suggest(&self.space) else {
+            let first = self.first.pop_front();
+            let next = first.or_else(|| self.strategy.suggest(&self.space));
+            let Some(architecture) = next else {
                 break;
             };
             let candidate = Candidate::lower(&self.space, &architecture)?;

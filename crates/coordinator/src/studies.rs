@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::{
     CoordinatorError,
     admission::{self, Admitted},
+    beforehand::remembered,
     evaluation::Lesson,
     files::FrontFiles,
     journal::{Journal, Watch, snapshot},
@@ -83,7 +84,15 @@ impl Studies {
         } = admission::admit(&self.resources, study, space).await?;
         let name = spec.name.clone();
         let study = match self.store.study(&name)? {
-            None => Study::new(submission),
+            None => {
+                let Submission { study, space } = &submission;
+                let earlier = remembered(&*self.store, &study.file, &spec, space)?;
+                if !earlier.is_empty() {
+                    // Before the study itself: a study that is there knows what it starts from.
+                    self.store.put_earlier(&name, &earlier)?;
+                }
+                Study::new(submission)
+            }
             Some(known) => match self.continued(&spec, known, submission).await? {
                 Continued::Over(study) => return Ok(study),
                 Continued::GoesOn(study) => study,

@@ -6,6 +6,7 @@ mod interrupted;
 mod predicted;
 mod priced;
 mod served;
+mod warm;
 
 use std::{collections::BTreeSet, sync::Arc};
 

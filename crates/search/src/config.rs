@@ -127,6 +127,18 @@ impl StrategyConfig {
         })
     }
 
+    /// The same strategy where the errors of so many trials are reported before its first proposal: they take the place
+    /// of as many random ones that it would begin with to learn anything.
+    pub fn knowing(self, trials: usize) -> Self {
+        match self {
+            Self::Bespoke(mut settings) => {
+                settings.initial = settings.initial.saturating_sub(trials).max(2);
+                Self::Bespoke(settings)
+            }
+            other => other,
+        }
+    }
+
     fn refuse(&self, (key, reason): (&'static str, String)) -> StrategyConfigError {
         StrategyConfigError {
             strategy: self.name(),

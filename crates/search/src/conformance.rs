@@ -241,6 +241,23 @@ fn what_was_reported_from_elsewhere_is_not_proposed() {
 }
 
 #[test]
+fn what_was_found_elsewhere_may_be_proposed_once() {
+    let space = four();
+    for config in every_strategy() {
+        let mut strategy = start(&config, 1);
+        for (index, known) in space.architectures().enumerate() {
+            let partly = vec![Some(index as f64), None];
+            let partly = Finished::new(known, partly, 0.0).expect("finite objectives");
+            strategy.update(&partly.elsewhere());
+        }
+        let end = |_, proposal| complete(proposal, vec![1.0, 2.0]);
+        let proposals = search(strategy.as_mut(), &space, (9, 2), end);
+        assert_eq!(proposals.len(), 4, "{}", config.name());
+        assert_distinct(&proposals, strategy.as_ref());
+    }
+}
+
+#[test]
 fn failed_and_infeasible_trials_are_borne() {
     let space = wide();
     for config in every_strategy() {

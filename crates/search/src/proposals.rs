@@ -55,7 +55,8 @@ impl Proposals {
 
     /// Notes what was reported, wherever it was proposed.
     pub(crate) fn note(&mut self, finished: &Finished) {
-        if !self.seen.contains(finished.architecture()) {
+        let is_seen = finished.may_return() || self.seen.contains(finished.architecture());
+        if !is_seen {
             self.seen.insert(finished.architecture().clone());
         }
         if let Some(forecast) = &mut self.problem.forecast {

@@ -12,8 +12,8 @@ pub trait Strategy: Send {
     /// The name by which a study asks for this strategy.
     fn name(&self) -> &'static str;
 
-    /// The next architecture to try, of a space that is the same at every call. It was neither proposed nor
-    /// reported before; `None` when every architecture of the space was. Where a forecast says that it breaks a
+    /// The next architecture to try, of a space that is the same at every call. It was neither proposed nor,
+    /// unless from [elsewhere](Finished::elsewhere), reported before; `None` when every architecture of the space was. Where a forecast says that it breaks a
     /// bound, none that meets them was found in a bounded number of steps.
     fn suggest(&mut self, space: &Space) -> Option<Architecture>;
 
@@ -28,6 +28,7 @@ pub struct Finished {
     architecture: Architecture,
     objectives: Vec<Option<f64>>,
     score: Option<Score>,
+    may_return: bool,
 }
 
 // === impl Finished ===
@@ -49,6 +50,7 @@ impl Finished {
             architecture,
             objectives,
             score,
+            may_return: false,
         })
     }
 
@@ -58,7 +60,21 @@ impl Finished {
             architecture,
             objectives: Vec::new(),
             score: None,
+            may_return: false,
         }
+    }
+
+    /// The same of another search: its architecture may still be proposed in this one.
+    pub fn elsewhere(self) -> Self {
+        Self {
+            may_return: true,
+            ..self
+        }
+    }
+
+    /// Whether its architecture may be proposed though it was reported.
+    pub(crate) fn may_return(&self) -> bool {
+        self.may_return
     }
 
     /// The architecture that was tried.

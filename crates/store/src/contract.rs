@@ -11,8 +11,8 @@ use bespoke_graph::{Activation, Cost, Graph, GraphHash, Op};
 use bespoke_measure::{Environment, Estimate, Latency, Measurement, Protocol, Verdict};
 use bespoke_predict::{Network, Prior};
 use bespoke_study::{
-    Accuracy, LatencySample, PredictorInfo, Source, SpaceId, Study, StudyName, StudyState,
-    Submission, Trial, TrialId, TrialState,
+    Accuracy, EarlierStudy, LatencySample, PredictorInfo, Source, SpaceId, Study, StudyName,
+    StudyState, Submission, Trial, TrialId, TrialState,
 };
 
 use crate::{MemoryStore, SledStore, Store, StoredPredictor};
@@ -158,6 +158,16 @@ pub fn fill(store: &dyn Store) {
         .put_measurement(graph(1), &target(1), &valid())
         .expect("put");
     store.put_predictor(&predictor(1, 1)).expect("put");
+    store
+        .put_earlier(&name("digits"), &[earlier(1), earlier(2)])
+        .expect("put");
+}
+
+fn earlier(number: u32) -> EarlierStudy {
+    EarlierStudy {
+        study: study(u64::from(number)),
+        trials: vec![trial(number)],
+    }
 }
 
 /// Asserts that what [`fill`] has put is there.
@@ -166,6 +176,8 @@ pub fn assert_filled(store: &dyn Store) {
     assert_eq!(read, Some(study(1)));
     let trials = store.trials(&name("digits")).expect("they can be read");
     assert_eq!(trials, NUMBERS.map(trial));
+    let read = store.earlier(&name("digits")).expect("they can be read");
+    assert_eq!(read, [earlier(1), earlier(2)]);
     let protocol = Protocol::default();
     let read = store.measurement(graph(1), &target(1), &protocol);
     assert_eq!(read.expect("it can be read"), Some(valid()));
@@ -182,6 +194,7 @@ fn empty_store_has_nothing(store: &dyn Store) {
     assert_eq!(store.studies().expect("none"), []);
     assert_eq!(store.study(&name("a")).expect("none"), None);
     assert_eq!(store.trials(&name("a")).expect("none"), []);
+    assert_eq!(store.earlier(&name("a")).expect("none"), []);
     let read = store.measurement(graph(1), &target(1), &Protocol::default());
     assert_eq!(read.expect("none"), None);
     assert_eq!(store.predictors().expect("none"), []);
@@ -225,6 +238,8 @@ fn removed_study_takes_its_trials_along_and_no_others(store: &dyn Store) {
     for other in ["digit", "digits2", "digits-2", "digits.2"] {
         store.put_study(&name(other), &study(3)).expect("put");
         store.put_trial(&name(other), &trial(3)).expect("put");
+        let put = store.put_earlier(&name(other), &[earlier(3)]);
+        put.expect("put");
     }
     store.remove_study(&name("digits")).expect("removed");
     store
@@ -232,8 +247,10 @@ fn removed_study_takes_its_trials_along_and_no_others(store: &dyn Store) {
         .expect("nothing to remove");
     assert_eq!(store.study(&name("digits")).expect("read"), None);
     assert_eq!(store.trials(&name("digits")).expect("read"), []);
+    assert_eq!(store.earlier(&name("digits")).expect("read"), []);
     assert_eq!(store.studies().expect("read").len(), 4);
     for other in ["digit", "digits2", "digits-2", "digits.2"] {
+        assert_eq!(store.earlier(&name(other)).expect("read"), [earlier(3)]);
         assert_eq!(store.trials(&name(other)).expect("read"), [trial(3)]);
     }
     let read = store.measurement(graph(1), &target(1), &Protocol::default());

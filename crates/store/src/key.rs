@@ -14,6 +14,9 @@ pub(crate) struct Key(Vec<u8>);
 /// What the keys of all studies begin with.
 pub(crate) const STUDIES: &str = "study/";
 
+/// What the keys of all studies' earlier studies begin with.
+const EARLIER: &str = "earlier/";
+
 /// What the keys of all predictors begin with.
 pub(crate) const PREDICTORS: &str = "predictor/";
 
@@ -22,6 +25,11 @@ pub(crate) const PREDICTORS: &str = "predictor/";
 impl Key {
     pub(crate) fn study(name: &StudyName) -> Self {
         Self(format!("{STUDIES}{name}").into())
+    }
+
+    /// Of the earlier studies that a study starts from.
+    pub(crate) fn earlier(study: &StudyName) -> Self {
+        Self(format!("{EARLIER}{study}").into())
     }
 
     /// What the keys of a study's trials begin with.
@@ -87,6 +95,9 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.after(STUDIES) {
             return write!(f, "study `{name}`");
+        }
+        if let Some(name) = self.after(EARLIER) {
+            return write!(f, "what study `{name}` starts from");
         }
         if let Some((study, number)) = self.as_trial() {
             return write!(f, "trial {number} of study `{study}`");

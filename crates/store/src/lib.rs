@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_study::{Study, StudyName, Trial};
+use bespoke_study::{EarlierStudy, Study, StudyName, Trial};
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
@@ -37,7 +37,13 @@ pub trait Store: Send + Sync {
     /// All studies, by name.
     fn studies(&self) -> Result<Vec<(StudyName, Study)>, StoreError>;
 
-    /// Forgets a study and all its trials at once, readable or not; one that is not there is forgotten already.
+    /// Keeps the earlier studies that a study starts from, in place of those that were kept for it.
+    fn put_earlier(&self, study: &StudyName, earlier: &[EarlierStudy]) -> Result<(), StoreError>;
+
+    /// The earlier studies that a study starts from; none where none were kept.
+    fn earlier(&self, study: &StudyName) -> Result<Vec<EarlierStudy>, StoreError>;
+
+    /// Forgets a study, all its trials and the earlier studies that it starts from at once, readable or not; one that is not there is forgotten already.
     fn remove_study(&self, name: &StudyName) -> Result<(), StoreError>;
 
     /// Keeps a trial of a study, in place of the one of that number.

@@ -9,7 +9,7 @@ use std::{
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_study::{Study, StudyName, Trial, TrialId};
+use bespoke_study::{EarlierStudy, Study, StudyName, Trial, TrialId};
 
 use crate::{Store, StoreError, StoredPredictor};
 
@@ -21,6 +21,7 @@ pub struct MemoryStore(Mutex<Content>);
 struct Content {
     studies: BTreeMap<StudyName, Study>,
     trials: BTreeMap<StudyName, BTreeMap<TrialId, Trial>>,
+    earlier: BTreeMap<StudyName, Vec<EarlierStudy>>,
     measurements: BTreeMap<MeasurementKey, Measurement>,
     predictors: BTreeMap<(TargetFingerprint, NonZeroU32), StoredPredictor>,
 }
@@ -55,7 +56,23 @@ impl Store for MemoryStore {
         let mut content = self.content();
         content.studies.remove(name);
         content.trials.remove(name);
+        content.earlier.remove(name);
         Ok(())
+    }
+
+    fn put_earlier(&self, study: &StudyName, earlier: &[EarlierStudy]) -> Result<(), StoreError> {
+        let mut content = self.content();
+        content.earlier.insert(study.clone(), earlier.to_vec());
+        Ok(())
+    }
+
+    fn earlier(&self, study: &StudyName) -> Result<Vec<EarlierStudy>, StoreError> {
+        Ok(self
+            .content()
+            .earlier
+            .get(study)
+            .cloned()
+            .unwrap_or_default())
     }
 
     fn put_trial(&self, study: &StudyName, trial: &Trial) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use std::{
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_study::{Study, StudyName, Trial};
+use bespoke_study::{EarlierStudy, Study, StudyName, Trial};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -169,9 +169,18 @@ impl Store for SledStore {
                 batch.remove(key?);
             }
             batch.remove(Key::study(name).bytes());
+            batch.remove(Key::earlier(name).bytes());
             database.apply_batch(batch)?;
             database.flush().map(|_| ())
         })
+    }
+
+    fn put_earlier(&self, study: &StudyName, earlier: &[EarlierStudy]) -> Result<(), StoreError> {
+        self.put(&Key::earlier(study), &earlier.to_vec())
+    }
+
+    fn earlier(&self, study: &StudyName) -> Result<Vec<EarlierStudy>, StoreError> {
+        Ok(self.get(&Key::earlier(study))?.unwrap_or_default())
     }
 
     fn put_trial(&self, study: &StudyName, trial: &Trial) -> Result<(), StoreError> {

@@ -25,5 +25,5 @@ pub use predictor::{
 };
 pub use spec::{Bounds, Budget, Data, Source, SpecError, StudySpec, Submission, TargetBound};
 pub use stop::is_hopeless;
-pub use study::{Ending, Study, StudyState};
+pub use study::{EarlierStudy, Ending, Study, StudyState};
 pub use trial::{Accuracy, TransitionError, Trial, TrialId, TrialState};

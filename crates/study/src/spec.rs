@@ -42,6 +42,8 @@ pub struct StudySpec {
     pub space: String,
     /// Seed of everything random in the study.
     pub seed: u64,
+    /// Earlier studies of the same space that the strategy learns from before its first proposal.
+    pub warm_start: Vec<StudyName>,
     /// What the candidates learn.
     pub data: Data,
     /// How candidates are proposed.

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use bespoke_device::TargetFingerprint;
 use serde::{Deserialize, Serialize};
 
-use crate::{SpecError, StudySpec, Submission};
+use crate::{SpecError, StudySpec, Submission, Trial};
 
 /// A study as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,15 @@ pub struct Study {
     pub predictors: Vec<NonZeroU32>,
     /// Wall time spent on it so far, over all runs.
     pub elapsed: Duration,
+}
+
+/// An earlier study as a later one of the same space remembers it, whatever becomes of it since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlierStudy {
+    /// Its record.
+    pub study: Study,
+    /// Its finished trials, by number.
+    pub trials: Vec<Trial>,
 }
 
 /// How far a study has come.

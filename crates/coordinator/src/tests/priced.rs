@@ -134,7 +134,9 @@ async fn proposals_are_derived_again_from_the_predictors_of_the_store() {
     ));
     let error = Beforehand::none(&study).expect_err("it has a predictor");
     assert!(
-        error.to_string().contains("`tiny` began with predictors"),
+        error
+            .to_string()
+            .contains("`tiny` began with predictors or earlier studies"),
         "{error}"
     );
 }

@@ -9,7 +9,7 @@ use bespoke_search::{Problem, StrategyConfig};
 use serde::Deserialize;
 
 use super::{Bounds, Budget, Data, Source, SpecError, StudySpec, TargetBound};
-use crate::{Objective, Prediction, SampleCount};
+use crate::{NameError, Objective, Prediction, SampleCount, StudyName};
 
 /// The study file as it stands.
 #[derive(Deserialize)]
@@ -19,6 +19,8 @@ struct RawSpec {
     space: String,
     #[serde(default)]
     seed: u64,
+    #[serde(default)]
+    warm_start: Vec<toml::Spanned<String>>,
     data: toml::Spanned<Data>,
     #[serde(default)]
     strategy: Option<toml::Spanned<StrategyConfig>>,
@@ -90,7 +92,8 @@ impl StudySpec {
     pub fn parse(source: &Source) -> Result<Self, SpecError> {
         let raw: RawSpec = toml::from_str(&source.text)
             .map_err(|error| source.error(error.span(), one_line(error.message())))?;
-        let name = raw.name.get_ref().parse();
+        let name: Result<StudyName, NameError> = raw.name.get_ref().parse();
+        let name = name.map_err(|e| source.error(Some(raw.name.span()), format!("`name`: {e}")))?;
         let recipe = raw
             .training
             .map(|r| source.checked("training", r, Recipe::check));
@@ -101,7 +104,8 @@ impl StudySpec {
         let strategy_span = raw.strategy.as_ref().map(toml::Spanned::span);
         let strategy = raw.strategy.map(toml::Spanned::into_inner);
         let spec = Self {
-            name: name.map_err(|e| source.error(Some(raw.name.span()), format!("`name`: {e}")))?,
+            warm_start: source.warm_start(raw.warm_start, &name)?,
+            name,
             space: raw.space,
             seed: raw.seed,
             data: source.checked("data", raw.data, Data::check)?,
@@ -209,6 +213,29 @@ impl Source {
             ));
         }
         Ok(targets)
+    }
+
+    fn warm_start(
+        &self,
+        raw: Vec<toml::Spanned<String>>,
+        own: &StudyName,
+    ) -> Result<Vec<StudyName>, SpecError> {
+        let mut names: Vec<StudyName> = Vec::new();
+        for spanned in raw {
+            let fail = |reason: String| {
+                self.error(Some(spanned.span()), format!("`warm_start`: {reason}"))
+            };
+            let name: Result<StudyName, NameError> = spanned.get_ref().parse();
+            let name = name.map_err(|error| fail(error.to_string()))?;
+            if name == *own {
+                return Err(fail(format!("`{name}` is this study itself")));
+            }
+            if names.contains(&name) {
+                return Err(fail(format!("`{name}` stands twice")));
+            }
+            names.push(name);
+        }
+        Ok(names)
     }
 
     fn objectives(

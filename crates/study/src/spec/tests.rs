@@ -113,6 +113,24 @@ fn faults_are_told_with_file_line_and_key() {
         ),
         (
             "[data]",
+            "warm_start = [\"a\",\n\"pi\"]\n[data]",
+            "s.toml:5",
+            "`warm_start`: `pi` is this study itself",
+        ),
+        (
+            "[data]",
+            "warm_start = [\"a\", \"b\", \"a\"]\n[data]",
+            "s.toml:4",
+            "`warm_start`: `a` stands twice",
+        ),
+        (
+            "[data]",
+            "warm_start = [\"a/b\"]\n[data]",
+            "s.toml:4",
+            "cannot name a study",
+        ),
+        (
+            "[data]",
             "[predictor]\nconfidence = 1\n[data]",
             "s.toml:4",
             "`confidence` must be above 0 and below 1, got 1",
