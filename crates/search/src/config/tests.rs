@@ -152,3 +152,15 @@ fn a_problem_that_a_strategy_cannot_search_is_refused() {
         "strategy `bespoke`: `confidence` is 1; it is above 0 and below 1"
     );
 }
+
+#[test]
+fn known_trials_take_the_place_of_random_ones_at_the_beginning() {
+    let initial = |known| match StrategyConfig::default().knowing(known) {
+        StrategyConfig::Bespoke(settings) => settings.initial,
+        other => panic!("{other:?} is the default"),
+    };
+    let all = BespokeSettings::default().initial;
+    assert_eq!([initial(0), initial(3), initial(99)], [all, all - 3, 2]);
+    let other = StrategyConfig::Nsga2(Nsga2Settings::default());
+    assert_eq!(other.clone().knowing(99), other);
+}
