@@ -59,14 +59,21 @@ fn busy_core(host: &Host, cores: &[usize], others: &Interference) -> Option<Find
         return None;
     }
     let list = cores::list(cores).unwrap_or_else(|| "0".to_owned());
+    let all = 0..host.machine().logical_cores as usize;
+    let free: Vec<usize> = all.filter(|core| !cores.contains(core)).collect();
+    let keep_off = cores::list(&free).map(|free| {
+        format!(", or keep it off the core: sudo systemctl set-property --runtime user.slice AllowedCPUs={free}")
+    });
     finding(
         format!(
             "others use {:.0} % of core {list}; the load of the last minute is {load:.2}",
             100.0 * share
         ),
         "passes wait for the core and find other data in its caches",
-        "see who it is with `top`, and stop it or keep it off the core: \
-         sudo systemctl set-property --runtime user.slice AllowedCPUs=0",
+        format!(
+            "see who it is with `top`, and stop it{}",
+            keep_off.unwrap_or_default()
+        ),
     )
 }
 

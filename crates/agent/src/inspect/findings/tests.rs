@@ -180,3 +180,20 @@ fn a_gpu_that_others_use_or_that_is_held_back_is_told() {
             .contains("--lock-gpu-clocks")
     );
 }
+
+#[test]
+fn others_are_kept_on_the_cores_that_do_not_measure() {
+    let busy = Interference {
+        others_share: Some(0.5),
+        ..Interference::default()
+    };
+    let files = [
+        (
+            "proc/cpuinfo",
+            "processor\t: 0\nprocessor\t: 1\nprocessor\t: 2\n",
+        ),
+        ("sys/devices/system/cpu/isolated", "0\n"),
+    ];
+    let found = found(&files, busy);
+    assert!(found[0].remedy.ends_with("AllowedCPUs=1-2"), "{found:?}");
+}
