@@ -34,7 +34,7 @@ fn ms(architecture: &str) -> usize {
 }
 
 fn sample<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let start = ["space", "sample", "fbnet", "--layout", "fbnet"];
+    let start = ["space", "sample", "fbnet"];
     [start.as_slice(), more].concat()
 }
 

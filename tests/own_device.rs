@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::program::Room;
 
 const TARGET: &str = "flex/b1/t1/f32";
@@ -126,35 +128,76 @@ fn a_table_goes_on_where_it_was_stopped() {
     );
 }
 
-#[test]
-fn operators_that_were_measured_bound_the_space() {
-    let room = Room::new();
-    let fix = ["--fix", "stem.channels=2", "--fix", "stem.activation=relu"];
-    let operators = [
-        "table",
-        "operators",
+/// A few networks of the space, so that there is little to measure.
+const FEW: [&str; 4] = ["--fix", "stem.channels=2", "--fix", "stem.activation=relu"];
+
+/// `lookup build` of a tiny space.
+fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let start = [
+        "lookup",
+        "build",
         "--space",
         "tiny.toml",
         "--target",
         TARGET,
-        "--out",
-        "tiny.yaml",
     ];
-    room.text(&[&operators[..], &fix[..]].concat());
-    let bounds = [
-        "table",
-        "bounds",
-        "--space",
-        "tiny.toml",
-        "--lookup-table",
-        "tiny.yaml",
-    ];
-    let ends = room.json(&[&bounds[..], &fix[..], &["--json"]].concat());
+    [&start[..], &FEW, more].concat()
+}
+
+/// Runs a build until no operator is left out, for on a busy machine a measurement may be unstable.
+fn built(room: &Room, arguments: &[&str]) -> String {
+    for _ in 0..5 {
+        let output = room.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        if stderr.contains("; 0 left out") {
+            return stderr;
+        }
+    }
+    panic!("the machine is too busy to measure");
+}
+
+/// The names and latencies that a build or check told, as `1/12 NAME: 0.1234 ms`.
+fn told(stderr: &str) -> Vec<(String, String)> {
+    let line = |line: &str| {
+        let (name, ms) = line.split_once(' ')?.1.rsplit_once(": ")?;
+        ms.ends_with(" ms")
+            .then(|| (name.to_owned(), ms.to_owned()))
+    };
+    stderr.lines().filter_map(line).collect()
+}
+
+#[test]
+fn a_build_that_was_killed_goes_on_and_measures_nothing_twice() {
+    let room = Room::new();
+    let alone = build(&["--networks", "0", "--out", "tiny.csv"]);
+    let mut killed = room.start(&alone);
+    let first = [killed.wait_for("1/"), killed.wait_for("2/")];
+    let first = first.map(|line| line.expect("it measures more than two operators"));
+    killed.kill();
+    assert!(!room.path().join("tiny.csv").exists());
+    let stderr = built(&room, &alone);
+    let all = told(&stderr);
+    for known in told(&first.join("\n")) {
+        assert!(all.contains(&known), "{known:?}: {stderr}");
+    }
+    // All is known by now, so that the same comes out to the last digit.
+    let table = fs::read_to_string(room.path().join("tiny.csv")).expect("it was written");
+    assert_eq!(room.text(&build(&["--networks", "0"])), table);
+}
+
+#[test]
+fn a_table_of_ones_own_bounds_the_space_and_is_checked() {
+    let room = Room::new();
+    built(&room, &build(&["--networks", "2", "--out", "tiny.csv"]));
+    let of_table = ["--table", "tiny.csv", "--space", "tiny.toml"];
+    let bounds = [&["lookup", "bounds"][..], &of_table].concat();
+    let ends = room.json(&[&bounds[..], &FEW, &["--json"]].concat());
     let ms = |end: &str| ends[end]["latency_ms"].as_f64().expect("a number");
     assert!(0.0 < ms("least") && ms("least") <= ms("greatest"), "{ends}");
     let error = room.error(&bounds);
     assert!(
-        error.starts_with("bespoke: tiny.yaml: the table lacks"),
+        error.starts_with("bespoke: tiny.csv: the table lacks"),
         "{error}"
     );
     let error = room.error(&[&bounds[..], &["--fix", "stem.channels=3"]].concat());
@@ -162,6 +205,94 @@ fn operators_that_were_measured_bound_the_space() {
         error.contains("`stem.channels` is not `3` but one of 2, 4, 6, 8"),
         "{error}"
     );
+    let check = [&["lookup", "check"][..], &of_table, &["--target", TARGET]].concat();
+    let both = [&check[..], &FEW, &["--networks", "2"]].concat();
+    let as_json = [&both[..], &["--json"]].concat();
+    // As above: both networks need a latency.
+    let report = (0..5).find_map(|_| {
+        let output = room.run(&as_json);
+        let is_whole = output.status.success();
+        is_whole.then(|| serde_json::from_slice::<Value>(&output.stdout).expect("JSON"))
+    });
+    let report = report.expect("the machine is not too busy to measure");
+    let networks = report["networks"].as_array().expect("an array");
+    assert_eq!(networks.len(), 2, "{report}");
+    let errors: Vec<f64> = (networks.iter())
+        .map(|network| {
+            let ms = |key: &str| network[key].as_f64().expect("a number");
+            (ms("table_ms") / ms("measured_ms") - 1.0).abs()
+        })
+        .collect();
+    let median = f64::midpoint(errors[0], errors[1]);
+    let reported = report["median_error"].as_f64().expect("a number");
+    assert!((reported - median).abs() < 1e-9, "{report}");
+    for key in ["p90_error", "bias", "spearman"] {
+        assert!(report[key].is_f64(), "{report}");
+    }
+    assert!(report["line"]["factor"].is_f64() && report["line"]["offset_ms"].is_f64());
+    let text = room.text(&both);
+    assert!(
+        text.contains("measured = ") && text.contains("bias"),
+        "{text}"
+    );
+}
+
+#[test]
+fn tables_in_seconds_cut_short_or_of_another_space_are_refused() {
+    let room = Room::new();
+    let bounds = |file: &str, space: &str| {
+        let arguments = ["lookup", "bounds", "--table", file, "--space", space];
+        room.error(&[&arguments[..], &FEW].concat())
+    };
+    let heading = "operator,mean_ms,std_ms,count\n";
+    room.file("other.csv", format!("{heading}other,1,,\n"));
+    let error = bounds("other.csv", "tiny.toml");
+    assert!(error.contains("the table lacks 5 keys: `"), "{error}");
+    let keys: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
+    let table = |ms: f64| {
+        let rows = keys.iter().map(|key| format!("{key},{ms},,\n"));
+        format!("{heading}{}", rows.collect::<String>())
+    };
+    // 20 µs each.
+    room.file("seconds.csv", table(0.00002));
+    let error = bounds("seconds.csv", "tiny.toml");
+    assert!(
+        error.contains("seconds.csv: the table is not in milliseconds")
+            && error.ends_with("; is it in seconds?"),
+        "{error}"
+    );
+    let whole = table(0.02);
+    room.file("short.csv", &whole[..whole.len() - 3]);
+    assert_eq!(
+        bounds("short.csv", "tiny.toml"),
+        "bespoke: short.csv:6: the line does not end: the table was cut short"
+    );
+    let (rest, _) = whole.trim_end().rsplit_once('\n').expect("several lines");
+    room.file("less.csv", format!("{rest}\n"));
+    let error = bounds("less.csv", "tiny.toml");
+    assert!(
+        error.contains("less.csv: the table lacks 1 key: `"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_cannot_be_a_table_is_refused_before_anything_is_measured() {
+    let room = Room::new();
+    let error = room.error(&build(&["--out", "tiny.yaml"]));
+    assert_eq!(
+        error,
+        "bespoke: tiny.yaml: a table of this --format ends in .csv"
+    );
+    let error = room.error(&build(&["--format", "ofa-yaml", "--out", "tiny.yaml"]));
+    assert!(
+        error.contains("has no key in a table of this layout"),
+        "{error}"
+    );
+    let mut elsewhere = build(&["--networks", "0"]);
+    elsewhere[5] = "abacus/b1/t1/f32";
+    let error = room.error(&elsewhere);
+    assert!(error.contains("abacus/b1/t1/f32"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 mod bench;
+mod lookup;
 mod predictor;
 mod table;
 
@@ -11,11 +12,15 @@ use bespoke_study::{StudyName, TrialId};
 use clap::{Args, Parser, Subcommand};
 
 pub use bench::{AccuracyFrom, Beforehand, Bench, BenchSearch, LatencyFrom};
+pub use lookup::{BoundsOfLookup, BuildLookup, CheckLookup, Lookup, TableFormat};
 pub use predictor::{
     Adapt, DescribePredictor, Evaluate, Fit, MethodArguments, MethodName, Plan, PlanFrom,
     Predictor, PricePredicted, TargetName,
 };
-pub use table::{Bounds, Fix, LayoutName, MeasureTable, On, Operators, Table};
+pub use table::{Fix, MeasureTable, On, Table};
+
+/// Heading of the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Neural networks made to measure: searches a space of networks for those that nobody beats on your hardware.
 #[derive(Debug, Parser)]
@@ -26,11 +31,12 @@ pub struct Arguments {
         long,
         global = true,
         default_value = "bespoke-data",
-        value_name = "FOLDER"
+        value_name = "FOLDER",
+        help_heading = EVERYWHERE
     )]
     pub data_dir: PathBuf,
     /// Say on stderr what is going on.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     pub verbose: bool,
     /// What to do.
     #[command(subcommand)]
@@ -74,7 +80,7 @@ pub enum Command {
         after_help = "Examples:\n  bespoke export quickstart --trial 12 --out network.onnx\n  bespoke export --space fbnet --architecture \"$(bespoke space sample fbnet)\" --out random.onnx"
     )]
     Export(Export),
-    /// List, show, replay, cancel or remove studies.
+    /// Submit, watch, list, show, replay, cancel or remove studies.
     #[command(
         after_help = "Examples:\n  bespoke studies list\n  bespoke studies show quickstart --json"
     )]
@@ -89,7 +95,10 @@ pub enum Command {
     /// Prices of networks before they are measured.
     #[command(subcommand)]
     Predictor(Predictor),
-    /// Tables of measurements: of whole networks, and of operators for your own device.
+    /// Look-up tables of operators: the table for your device.
+    #[command(subcommand)]
+    Lookup(Lookup),
+    /// Tables of measured networks.
     #[command(subcommand)]
     Table(Table),
     /// Score strategies in tables that were published, without training or measuring anything.
@@ -260,7 +269,7 @@ pub enum Space {
     },
     /// Draw architectures uniformly: of all, of those with some options, or of those that run within a bound.
     #[command(
-        after_help = "Examples:\n  bespoke space sample fbnet --count 10 --seed 7\n  bespoke space sample ofa_mobilenetv3_w12 --fix input.resolution=224 --table my_device.yaml --layout once_for_all --bound-ms 20 --count 10"
+        after_help = "Examples:\n  bespoke space sample fbnet --count 10 --seed 7\n  bespoke space sample ofa_mobilenetv3_w12 --fix input.resolution=224 --table my_device.yaml --bound-ms 20 --count 10"
     )]
     Sample(Sample),
     /// Check a space file.
@@ -285,13 +294,10 @@ pub struct Sample {
     /// Seed of the draw.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Price what is drawn by a look-up table of operators: `.yaml` (once-for-all, ProxylessNAS), `.csv`, or `.txt`
+    /// Price what is drawn by a look-up table of operators: `.csv`, `.yaml` (once-for-all, ProxylessNAS), or `.txt`
     /// (FBNet); may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub table: Vec<PathBuf>,
-    /// How the tables name their operators.
-    #[arg(long, default_value = "content")]
-    pub layout: LayoutName,
     /// Draw of those networks only that take no longer by the table; one for each table, in the same order,
     /// divided by commas.
     #[arg(long, value_delimiter = ',', value_name = "MS", requires = "table")]

@@ -7,6 +7,7 @@ pub mod device;
 pub mod export;
 pub mod front;
 pub mod graph;
+pub mod lookup;
 pub mod measure;
 pub mod predictor;
 pub mod search;
@@ -42,7 +43,7 @@ fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Ends when the user presses Ctrl-C or the system asks the program to stop. Whoever asks a second time is not kept
 /// waiting: the program ends at once.
-async fn interrupted() {
+pub async fn interrupted() {
     let mut signals = Signals::new();
     signals.next().await;
     tokio::spawn(async move {

@@ -3,12 +3,15 @@
 use std::{ffi::OsString, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use bespoke_agent::Limits;
+use bespoke_agent::{Agent, AgentConfig, Limits};
 use bespoke_client::StudyClient;
+use bespoke_coordinator::{Config, Coordinator};
 use bespoke_store::{SledStore, Store};
 use bespoke_study::StudyName;
 
-use crate::{arguments, report::Report};
+use tokio::net::TcpListener;
+
+use crate::{arguments, command::interrupted, report::Report};
 
 /// The store in a data folder; it is made if it is not there.
 pub fn open_store(data_dir: &Path) -> anyhow::Result<Arc<dyn Store>> {
@@ -39,6 +42,53 @@ pub fn stored_report(store: &dyn Store, name: &StudyName) -> anyhow::Result<Repo
 /// A study of a coordinator with its trials.
 pub async fn remote_report(client: &StudyClient, name: &StudyName) -> anyhow::Result<Report> {
     Report::new(client.get(name).await?, client.trials(name).await?)
+}
+
+/// Runs a coordinator that has this machine as its only agent, over loopback, until `work`, which is given its URL, has
+/// ended; nothing if the user interrupted it.
+pub async fn farm_of_one<T, W: Future<Output = anyhow::Result<T>>>(
+    config: Config,
+    limits: Limits,
+    store: Arc<dyn Store>,
+    work: impl FnOnce(String) -> W,
+) -> anyhow::Result<Option<T>> {
+    let quiet = Some(Arc::clone(&config.quiet));
+    let coordinator = Coordinator::open(config, store)?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("cannot listen on the loopback address")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let agent = Agent::new(AgentConfig {
+        name: host_name(),
+        coordinator: url.clone(),
+        worker: worker()?,
+        quiet,
+        limits,
+    })?;
+    tokio::select! {
+        served = coordinator.serve(listener, std::future::pending()) => {
+            served?;
+            bail!("the coordinator has stopped");
+        }
+        worked = agent.run(std::future::pending()) => {
+            worked?;
+            bail!("the agent has stopped");
+        }
+        done = unless_interrupted(work(url)) => done,
+    }
+}
+
+/// What a piece of work gives that the same command can go on with; nothing if the user interrupted it.
+pub async fn unless_interrupted<T>(
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        done = work => done.map(Some),
+        () = interrupted() => {
+            eprintln!("interrupted: nothing is lost, the same command goes on from here");
+            Ok(None)
+        }
+    }
 }
 
 /// The command line that measures one network in a process of its own: this program again.

@@ -44,6 +44,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Front(front) => command::front::run(&front, &data_dir),
         Command::Data(data) => command::data::run(&data),
         Command::Predictor(predictor) => command::predictor::run(&predictor, &data_dir),
+        Command::Lookup(lookup) => command::lookup::run(&lookup, &data_dir),
         Command::Table(table) => command::table::run(&table),
         Command::Bench(bench) => command::bench::run(&bench),
         Command::Verify(verify) => command::verify::run(&verify),

@@ -49,8 +49,7 @@ impl Coordinator {
         Self::open_with(config, store, Arc::new(evaluators))
     }
 
-    /// Opens a coordinator, and takes up the studies that were running when the last one on this store ended. No port
-    /// is opened. Must be called inside a tokio runtime.
+    /// Opens a coordinator, and takes up the studies that were running if the settings say so. No port is opened. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// When the store fails.
@@ -72,7 +71,9 @@ impl Coordinator {
         };
         let studies = Studies::new(store, config.data_dir, Arc::new(resources));
         let studies = Arc::new(studies);
-        studies.resume()?;
+        if config.resume {
+            studies.resume()?;
+        }
         let (closing, closes) = watch::channel(false);
         let time = tokio::spawn({
             let dispatch = dispatch.clone();

@@ -4,14 +4,18 @@
 //! A [`LookupTable`] is read from a file of some [`Format`]. It knows nothing but keys; what the operators of a space
 //! are called is a matter of its [`Layout`]. [`Prices`] hold the one against the other for all pieces of a
 //! [`Chain`](bespoke_space::Chain). A key that is missing is named and never made up. To make a table for a device of
-//! one's own, [`Layout::operators`] gives each operator as a network that can be measured, and
-//! [`LookupTable::from_measurements`] puts what was measured into a table.
+//! one's own, [`Layout::operators`] gives each operator as a network that can be measured, [`in_networks`] learns from
+//! whole networks what the operators take inside of them, and [`LookupTable::from_entries`] makes the table.
+//! [`Agreement`] tells how well a table's sums agree with measured networks.
 
+mod agreement;
 mod bottleneck;
 mod csv;
 mod fbnet;
+mod in_networks;
 mod keys;
 mod layout;
+mod operators;
 mod prices;
 mod reader;
 mod yaml;
@@ -20,7 +24,12 @@ use std::collections::BTreeMap;
 
 use bespoke_measure::Measurement;
 
+use crate::score::mean;
+
+pub use agreement::{Agreement, CheckedNetwork, Correction, Trend};
+pub use in_networks::{WholeNetwork, in_networks};
 pub use layout::{KeyError, Layout, Operator};
+pub use operators::Operators;
 pub use prices::{PriceError, Prices};
 
 use reader::Reader;
@@ -37,9 +46,9 @@ pub struct LookupTable {
 /// What one operator takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
-    /// Mean of the measurements, in milliseconds.
+    /// What it takes, in milliseconds.
     pub mean_ms: f64,
-    /// Their standard deviation, in milliseconds.
+    /// Standard deviation of the measurements, in milliseconds.
     pub std_ms: Option<f64>,
     /// How many there are.
     pub count: Option<u64>,
@@ -105,14 +114,6 @@ pub enum LookupError {
         /// The file.
         file: String,
     },
-    /// An operator whose measurement came to nothing.
-    #[error("`{key}` was not measured: {verdict}")]
-    Unmeasured {
-        /// The operator's key.
-        key: String,
-        /// How its measurement ended.
-        verdict: String,
-    },
     /// A table that FBNet's format cannot hold, because of this key.
     #[error(
         "`{key}` cannot be written in FBNet's format, which holds the mean of each operator of each layer"
@@ -130,8 +131,15 @@ impl LookupTable {
     ///
     /// # Errors
     /// Names file, line and key where a time is negative, no number or above 1e7 ms, where a figure is missing, and
-    /// where a key is there twice.
+    /// where a key is there twice. A last line without an end may have lost half of a number, and is refused too.
     pub fn parse(format: Format, file_name: &str, text: &str) -> Result<Self, LookupError> {
+        if !text.is_empty() && !text.ends_with('\n') {
+            return Err(LookupError::Line {
+                file: file_name.to_owned(),
+                line: text.lines().count(),
+                reason: "the line does not end: the table was cut short",
+            });
+        }
         match format {
             Format::Yaml => yaml::read(file_name, text),
             Format::Csv => csv::read(file_name, text),
@@ -139,26 +147,15 @@ impl LookupTable {
         }
     }
 
-    /// A table of what was measured: mean, deviation and number of the samples of each operator.
+    /// A table of these entries.
     ///
     /// # Errors
-    /// When there is nothing, when a measurement is not valid, and when a key comes twice or is none that a file can
-    /// hold.
-    pub fn from_measurements<'a>(
-        measured: impl IntoIterator<Item = (&'a str, &'a Measurement)>,
+    /// When there is none, and when a key comes twice or is none that a file can hold.
+    pub fn from_entries<'a>(
+        entries: impl IntoIterator<Item = (&'a str, Entry)>,
     ) -> Result<Self, LookupError> {
-        let mut reader = Reader::new("measurements");
-        for (index, (key, measurement)) in measured.into_iter().enumerate() {
-            let unmeasured = |verdict: String| LookupError::Unmeasured {
-                key: key.to_owned(),
-                verdict,
-            };
-            if measurement.verdict.estimate().is_none() {
-                return Err(unmeasured(measurement.verdict.to_string()));
-            }
-            let entry = Entry::of_samples(&measurement.samples_ms).ok_or_else(|| {
-                unmeasured("there are no samples that a table can hold".to_owned())
-            })?;
+        let mut reader = Reader::new("operators");
+        for (index, (key, entry)) in entries.into_iter().enumerate() {
             reader.insert_entry(index + 1, key, entry)?;
         }
         reader.finish()
@@ -202,17 +199,18 @@ impl LookupTable {
 // === impl Entry ===
 
 impl Entry {
-    /// Mean, deviation (from two samples on) and number of samples in milliseconds.
-    fn of_samples(samples: &[f64]) -> Option<Self> {
-        let count = samples.len() as f64;
-        let mean_ms = samples.iter().sum::<f64>() / count;
-        let squares: f64 = samples.iter().map(|ms| (ms - mean_ms).powi(2)).sum();
-        let std_ms = (samples.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
-        Self::is_time(mean_ms).then_some(Self {
-            mean_ms,
-            std_ms,
-            count: Some(samples.len() as u64),
-        })
+    /// An operator that takes so long inside of networks and was measured alone: the deviation of its samples, from two
+    /// on, and their number are told with it.
+    pub fn new(ms: f64, alone: &Measurement) -> Self {
+        let samples = &alone.samples_ms;
+        let center = mean(samples.iter().copied());
+        let squares: f64 = samples.iter().map(|ms| (ms - center).powi(2)).sum();
+        let std_ms = (squares / (samples.len() as f64 - 1.0)).sqrt();
+        Self {
+            mean_ms: ms,
+            std_ms: Some(std_ms).filter(|ms| Self::is_time(*ms)),
+            count: Some(samples.len() as u64).filter(|count| *count > 0),
+        }
     }
 
     /// Whether a table can hold the time.
@@ -224,6 +222,15 @@ impl Entry {
 // === impl Format ===
 
 impl Format {
+    /// The end of a file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Yaml => ".yaml",
+            Self::Csv => ".csv",
+            Self::Fbnet => ".txt",
+        }
+    }
+
     /// The format of a file by the end of its name: `.yaml` or `.yml`, `.csv`, `.txt`.
     pub fn of_file(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1 {

@@ -92,7 +92,12 @@ pub struct Adapt {
     #[command(flatten)]
     pub limits: Limits,
     /// File to write the predictor to, measured on this machine.
-    #[arg(long, value_name = "FILE", required_unless_present = "coordinator")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        required_unless_present = "coordinator"
+    )]
     pub out: Option<PathBuf>,
 }
 
@@ -161,7 +166,7 @@ pub struct Fit {
     #[arg(long)]
     pub skip_bad_rows: bool,
     /// File to write.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use bespoke_device::TargetSpec;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::Limits;
 
@@ -15,16 +15,6 @@ pub enum Table {
         after_help = "Example:\n  bespoke table measure --space fbnet --target tract/b1/t1/f32,flex/b1/t1/f32 --networks 100 --out fbnet.csv\n\nStopped or killed, the same command goes on where it was. What `predictor evaluate` reads is what this writes."
     )]
     Measure(MeasureTable),
-    /// Measure the operators of a space one by one: a look-up table for your own device.
-    #[command(
-        after_help = "Example:\n  bespoke table operators --space ofa_mobilenetv3 --layout once_for_all --fix input.resolution=160 --target tract/b1/t1/f32 --out my_device.yaml"
-    )]
-    Operators(Operators),
-    /// The fastest and the slowest network of a space under a look-up table, exactly.
-    #[command(
-        after_help = "Example:\n  bespoke table bounds --space ofa_mobilenetv3 --layout once_for_all --fix input.resolution=160 --lookup-table my_device.yaml"
-    )]
-    Bounds(Bounds),
 }
 
 /// Arguments of `table measure`.
@@ -45,47 +35,8 @@ pub struct MeasureTable {
     #[command(flatten)]
     pub on: On,
     /// File to write, or to go on with.
-    #[arg(long, value_name = "CSV")]
+    #[arg(long, short, value_name = "CSV")]
     pub out: PathBuf,
-}
-
-/// Arguments of `table operators`.
-#[derive(Debug, Args)]
-pub struct Operators {
-    /// A shipped space's name or a space file.
-    #[arg(long)]
-    pub space: String,
-    /// How operators are named.
-    #[arg(long, default_value = "content")]
-    pub layout: LayoutName,
-    /// The target to measure on, such as `tract/b1/t1/f32`.
-    #[arg(long)]
-    pub target: TargetSpec,
-    #[command(flatten)]
-    pub on: On,
-    /// File to write; its ending, `.yaml` or `.csv`, is its format.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-}
-
-/// Arguments of `table bounds`.
-#[derive(Debug, Args)]
-pub struct Bounds {
-    /// A shipped space's name or a space file.
-    #[arg(long)]
-    pub space: String,
-    /// The look-up table: `.yaml` (once-for-all, ProxylessNAS), `.csv`, or `.txt` (FBNet).
-    #[arg(long, value_name = "FILE")]
-    pub lookup_table: PathBuf,
-    /// How the table names its operators.
-    #[arg(long, default_value = "content")]
-    pub layout: LayoutName,
-    /// Look at those networks only that take this option, written PATH=OPTION; may be given more than once.
-    #[arg(long, value_name = "PATH=OPTION")]
-    pub fix: Vec<Fix>,
-    /// Print as JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Which networks are measured, and how.
@@ -108,20 +59,6 @@ pub struct Fix {
     pub path: String,
     /// The option's label.
     pub option: String,
-}
-
-/// Names of the layouts of look-up tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum LayoutName {
-    /// By what an operator computes: any space has such names.
-    Content,
-    /// As once-for-all's published tables.
-    OnceForAll,
-    /// As ProxylessNAS's published tables.
-    ProxylessNas,
-    /// As the tables of public FBNet code: by layer and block.
-    Fbnet,
 }
 
 // === impl Fix ===

@@ -17,12 +17,11 @@ use bespoke_device::{Precision, Profile, TargetSpec};
 use bespoke_predict::{
     BadRows, Bespoke, Evaluation, Flops, Lookup, Method, Regression, Scorecard, Table,
     analytical::Analytical,
-    lookup::{Format, LookupTable},
 };
 use bespoke_space::Space;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{print, print_json};
+use super::{lookup::read_table, print, print_json};
 use crate::{
     arguments::{self, Evaluate, MethodArguments, MethodName},
     report::grid,
@@ -116,14 +115,7 @@ fn method(arguments: &MethodArguments) -> anyhow::Result<Box<dyn Method>> {
 
 fn lookup(table: Option<&Path>) -> anyhow::Result<Lookup> {
     let path = table.context("the look-up method reads a table of operators: --lookup-table")?;
-    let file = path.display().to_string();
-    let format = Format::of_file(&file);
-    let format = format.with_context(|| format!("{file}: a table ends in .yaml, .csv or .txt"))?;
-    Ok(Lookup::new(LookupTable::parse(
-        format,
-        &file,
-        &sources::text(path)?,
-    )?))
+    Ok(Lookup::new(read_table(path)?.1))
 }
 
 /// The roofline of a device profile, with one sample in a pass and all cores at work.

@@ -1,17 +1,14 @@
 //! `bespoke search`: a whole farm in one program. Coordinator and agent are the ones that `serve` and `agent` run,
 //! and they talk over loopback.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode};
 
-use anyhow::Context;
-use bespoke_agent::{Agent, AgentConfig};
 use bespoke_client::StudyClient;
-use bespoke_coordinator::{Config, Coordinator};
+use bespoke_coordinator::Config;
 use bespoke_study::{StudyState, Submission};
 use futures::StreamExt;
-use tokio::{net::TcpListener, sync::RwLock};
 
-use super::{interrupted, print, print_json, tokio_runtime};
+use super::{print, print_json, tokio_runtime};
 use crate::{
     arguments::{Limits, Search},
     local,
@@ -38,7 +35,6 @@ async fn search(
     data_dir: &Path,
     submission: &Submission,
 ) -> anyhow::Result<Option<Report>> {
-    let quiet = Arc::new(RwLock::new(()));
     let store = local::open_store(data_dir)?;
     if arguments.fresh {
         let name = submission.spec()?.name;
@@ -47,36 +43,11 @@ async fn search(
     }
     let config = Config {
         trainers: local::trainers(arguments.trainers),
-        quiet: Arc::clone(&quiet),
         ..Config::new(data_dir)
     };
-    let coordinator = Coordinator::open(config, store)?;
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .context("cannot listen on the loopback address")?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let agent = Agent::new(AgentConfig {
-        name: local::host_name(),
-        coordinator: url.clone(),
-        worker: local::worker()?,
-        quiet: Some(quiet),
-        limits: Limits::default().resolve(),
-    })?;
-    tokio::select! {
-        served = coordinator.serve(listener, std::future::pending()) => {
-            served?;
-            anyhow::bail!("the coordinator has stopped");
-        }
-        worked = agent.run(std::future::pending()) => {
-            worked?;
-            anyhow::bail!("the agent has stopped");
-        }
-        report = follow(&url, submission) => report.map(Some),
-        () = interrupted() => {
-            eprintln!("interrupted: nothing is lost, the same command goes on from here");
-            Ok(None)
-        }
-    }
+    let limits = Limits::default().resolve();
+    let follow = async |url: String| follow(&url, submission).await;
+    local::farm_of_one(config, limits, store, follow).await
 }
 
 /// Hands the study in and follows it to its end.

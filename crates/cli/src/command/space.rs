@@ -3,15 +3,12 @@
 use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, anyhow, bail};
-use bespoke_predict::lookup::Prices;
+use bespoke_predict::lookup::{Layout, Prices};
 use bespoke_space::{Architecture, Chain, Expanded, PieceId, Space, Within, WithinError};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
-use super::{
-    print, print_json,
-    table::{Fixed, lookup_table},
-};
+use super::{lookup::read_table, print, print_json, table::Fixed};
 use crate::{
     arguments::{self, Sample},
     report::grid,
@@ -181,8 +178,8 @@ fn priced_tables(
         );
     }
     let table = |(index, path): (usize, &PathBuf)| {
-        let (file, table) = lookup_table(path)?;
-        let prices = Prices::new(&table, arguments.layout.into(), chain, expanded);
+        let (file, table) = read_table(path)?;
+        let prices = Prices::new(&table, Layout::of(&table), chain, expanded);
         prices.check(expanded).with_context(|| file.clone())?;
         Ok(PricedTable {
             file,

@@ -1,8 +1,8 @@
-//! `bespoke table`: tables of measurements, of whole networks and of operators.
+//! `bespoke table`: tables of measured networks.
 
 mod rows;
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, ffi::OsString, process::ExitCode};
 
 use anyhow::{Context, bail};
 use bespoke_agent::measure_local;
@@ -10,15 +10,13 @@ use bespoke_client::FleetClient;
 use bespoke_device::TargetSpec;
 use bespoke_graph::{ExportOptions, Graph, Model, Weights};
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_predict::lookup::{Format, Layout, LookupTable, Prices};
 use bespoke_space::{Architecture, Chain, Expanded, Space};
 use indicatif::ProgressBar;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use serde_json::json;
 
-use super::{predictor::progress_bar, print, print_json, tokio_runtime};
+use super::{predictor::progress_bar, tokio_runtime};
 use crate::{
-    arguments::{self, Bounds, Fix, LayoutName, MeasureTable, On, Operators},
+    arguments::{self, Fix, MeasureTable, On},
     local, sources,
 };
 
@@ -27,14 +25,10 @@ use rows::Rows;
 /// Draws in a row that may bring no new network before a space is taken to have no more.
 const FRUITLESS_DRAWS: u32 = 10_000;
 
-/// Runs `table measure|operators|bounds`.
+/// Runs `table measure`.
 pub fn run(arguments: &arguments::Table) -> anyhow::Result<ExitCode> {
     match arguments {
         arguments::Table::Measure(arguments) => tokio_runtime()?.block_on(measure(arguments))?,
-        arguments::Table::Operators(arguments) => {
-            tokio_runtime()?.block_on(operators(arguments))?
-        }
-        arguments::Table::Bounds(arguments) => bounds(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,61 +57,6 @@ async fn measure(arguments: &MeasureTable) -> anyhow::Result<()> {
         rows.append(&name, &cells)?;
     }
     bar.finish_and_clear();
-    Ok(())
-}
-
-async fn operators(arguments: &Operators) -> anyhow::Result<()> {
-    let space = sources::space(&arguments.space)?;
-    let fixed = Fixed::new(&space, &arguments.on.fix)?;
-    let format = format_of(&arguments.out)?;
-    let mut chain = space.chain();
-    let expanded = fixed.expand(&mut chain)?;
-    let operators = Layout::from(arguments.layout).operators(&chain, &expanded)?;
-    let meter = Meter::new(&arguments.on).await?;
-    let bar = progress_bar("operators");
-    bar.set_length(operators.len() as u64);
-    let mut measured: Vec<(String, Measurement)> = Vec::with_capacity(operators.len());
-    for operator in operators {
-        let onnx = onnx(&operator.graph.live())?;
-        let measurement = meter.measure(&arguments.target, &onnx).await?;
-        measured.push((operator.key, measurement));
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let named = measured
-        .iter()
-        .map(|(key, measurement)| (key.as_str(), measurement));
-    let text = LookupTable::from_measurements(named)?.write(format)?;
-    std::fs::write(&arguments.out, text)
-        .with_context(|| format!("cannot write {}", arguments.out.display()))
-}
-
-fn bounds(arguments: &Bounds) -> anyhow::Result<()> {
-    let space = sources::space(&arguments.space)?;
-    let fixed = Fixed::new(&space, &arguments.fix)?;
-    let (file, table) = lookup_table(&arguments.lookup_table)?;
-    let mut chain = space.chain();
-    let expanded = fixed.expand(&mut chain)?;
-    let prices = Prices::new(&table, arguments.layout.into(), &chain, &expanded);
-    let ends = [
-        ("least", prices.least(&expanded)),
-        ("greatest", prices.greatest(&expanded)),
-    ];
-    let mut printed = serde_json::Map::new();
-    for (name, end) in ends {
-        let (ms, architecture) = end.with_context(|| file.clone())?;
-        let architecture = space.format_architecture(&architecture);
-        if !arguments.json {
-            print(&format!("{name:<8}  {ms:.4} ms  {architecture}\n"))?;
-        }
-        printed.insert(
-            name.to_owned(),
-            json!({ "latency_ms": ms, "architecture": architecture }),
-        );
-    }
-    if arguments.json {
-        print_json(&printed.into())?;
-    }
     Ok(())
 }
 
@@ -163,13 +102,6 @@ impl Fixed {
             |decision: usize, option: u16| self.0.get(&decision).is_none_or(|only| *only == option);
         Ok(chain.expand_where(allows)?)
     }
-}
-
-/// A look-up table, and what its file is called.
-pub fn lookup_table(path: &Path) -> anyhow::Result<(String, LookupTable)> {
-    let file = path.display().to_string();
-    let table = LookupTable::parse(format_of(path)?, &file, &sources::text(path)?)?;
-    Ok((file, table))
 }
 
 /// Different architectures, drawn uniformly: as many as asked, or as many as there are.
@@ -242,20 +174,4 @@ pub fn onnx(graph: &Graph) -> anyhow::Result<Vec<u8>> {
     Ok(Model::new(graph.clone(), weights)?.to_onnx(ExportOptions {
         fold_batch_norm: true,
     }))
-}
-
-fn format_of(path: &Path) -> anyhow::Result<Format> {
-    let file = path.display().to_string();
-    Format::of_file(&file).with_context(|| format!("{file}: a table ends in .yaml, .csv or .txt"))
-}
-
-impl From<LayoutName> for Layout {
-    fn from(name: LayoutName) -> Self {
-        match name {
-            LayoutName::Content => Self::Content,
-            LayoutName::OnceForAll => Self::OnceForAll,
-            LayoutName::ProxylessNas => Self::ProxylessNas,
-            LayoutName::Fbnet => Self::Fbnet,
-        }
-    }
 }

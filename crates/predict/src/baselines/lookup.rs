@@ -16,31 +16,15 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Lookup {
     table: LookupTable,
-    pub(super) layout: Layout,
+    layout: Layout,
 }
 
 // === impl Lookup ===
 
 impl Lookup {
-    /// A table whose layout its keys tell: `-se:` is in Once-for-All's alone, `expanded_conv` else in ProxylessNAS',
-    /// and FBNet's begin with `layer` and a number.
+    /// A table; its keys tell its layout.
     pub fn new(table: LookupTable) -> Self {
-        let any = |holds: fn(&str) -> bool| table.iter().any(|(key, _)| holds(key));
-        let is_row = |key: &str| {
-            let row = key
-                .strip_prefix("layer")
-                .and_then(|rest| rest.split_once('-'));
-            row.is_some_and(|(number, _)| number.parse::<u32>().is_ok())
-        };
-        let layout = if any(|key| key.contains("-se:")) {
-            Layout::OnceForAll
-        } else if any(|key| key.starts_with("expanded_conv-")) {
-            Layout::ProxylessNas
-        } else if any(is_row) {
-            Layout::Fbnet
-        } else {
-            Layout::Content
-        };
+        let layout = Layout::of(&table);
         Self { table, layout }
     }
 }

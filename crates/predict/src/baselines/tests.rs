@@ -149,6 +149,7 @@ fn lookup_table(space: &Space, missing: usize) -> LookupTable {
     let operators = Layout::Content
         .operators(&chain, &expanded)
         .expect("every operator has a key");
+    let operators = operators.all();
     let kept = operators.iter().take(operators.len() - missing).zip(1..);
     let rows: String = kept
         .map(|(operator, ms)| format!("{},{ms},,\n", operator.key))
@@ -187,31 +188,6 @@ fn a_look_up_table_that_lacks_operators_is_refused() {
             .to_string()
             .starts_with("lookup: the table lacks 2 keys: `classifier-"),
         "{error}"
-    );
-}
-
-#[test]
-fn the_layout_of_a_table_is_told_by_its_keys() {
-    let layout = |keys: &[&str]| {
-        let rows: String = keys.iter().map(|key| format!("{key},1,,\n")).collect();
-        let text = format!("operator,mean_ms,std_ms,count\n{rows}");
-        let table = LookupTable::parse(Format::Csv, "table.csv", &text).expect("a table");
-        Lookup::new(table).layout
-    };
-    let proxyless = "expanded_conv-input:8x8x3-output:8x8x4-expand:3-kernel:3-stride:1-idskip:0";
-    let once_for_all = format!("{proxyless}-se:0-hs:1");
-    assert_eq!(
-        layout(&["Conv-input:8x8x3-output:8x8x3", proxyless]),
-        Layout::ProxylessNas
-    );
-    assert_eq!(
-        layout(&["Logits-input:8-output:3", &once_for_all]),
-        Layout::OnceForAll
-    );
-    assert_eq!(layout(&["layer1-ir_k3_e1"]), Layout::Fbnet);
-    assert_eq!(
-        layout(&["layer_norm-input:8x8x3-00", "mbconv-input:8x8x3-00"]),
-        Layout::Content
     );
 }
 

@@ -1,6 +1,6 @@
 //! What the operators of a piece are called in each layout.
 
-use bespoke_graph::{Activation, Graph, Op};
+use bespoke_graph::{Activation, Graph, Node, Op};
 use bespoke_space::Piece;
 
 use super::{Layout, Operator, bottleneck::Bottleneck, fbnet_key};
@@ -51,20 +51,65 @@ pub(super) fn parts(layout: Layout, piece: &Piece, place: Place<'_>) -> Result<P
 
 // === any space ===
 
-/// The block, the shapes at both ends and the content hash of the live graph.
+/// The block, the shapes at both ends and the content hash of the live graph; of a cell, whose edges decide for
+/// themselves, each operator that runtimes do not fuse with another.
 fn by_content(block: &str, graph: &Graph) -> Vec<Operator> {
     let live = graph.live();
-    if does_nothing(&live) {
-        return Vec::new();
-    }
-    let dims = |dims: &[usize]| {
-        let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
-        dims.join("x")
+    let graphs = match block {
+        _ if does_nothing(&live) => Vec::new(),
+        "cell" => fused(&live),
+        _ => vec![live],
     };
-    let input = dims(live.input_shape().dims());
-    let output = dims(live.output_shape().dims());
-    let key = format!("{block}-input:{input}-output:{output}-{}", live.hash());
-    vec![Operator { key, graph: live }]
+    let operator = |graph: Graph| {
+        let dims = |dims: &[usize]| {
+            let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
+            dims.join("x")
+        };
+        let input = dims(graph.input_shape().dims());
+        let output = dims(graph.output_shape().dims());
+        let key = format!("{block}-input:{input}-output:{output}-{}", graph.hash());
+        Operator { key, graph }
+    };
+    graphs.into_iter().map(operator).collect()
+}
+
+/// The operators of a graph one by one, but a convolution with the activation that it alone reads and the normalisation
+/// behind it. What adds two values adds one to itself when it stands by itself.
+fn fused(graph: &Graph) -> Vec<Graph> {
+    let nodes = graph.nodes();
+    let readers = |name: &str| {
+        let reads = |node: &&Node| node.inputs.iter().any(|id| graph.node(*id).name == name);
+        nodes.iter().filter(reads).count()
+    };
+    let mut groups: Vec<Vec<&Node>> = Vec::new();
+    for node in nodes {
+        if matches!(node.op, Op::Input { .. } | Op::Zeros { .. }) {
+            continue;
+        }
+        let before = node.inputs.first().map(|id| graph.node(*id));
+        let joins = before.is_some_and(|before| match (&before.op, &node.op) {
+            (Op::Conv(_), Op::BatchNorm { .. }) => true,
+            (Op::Activation(_), Op::Conv(_)) => readers(&before.name) == 1,
+            _ => false,
+        });
+        let is_last = |group: &&mut Vec<&Node>| {
+            let last = group.last().map(|last| &last.name);
+            joins && last == before.map(|before| &before.name)
+        };
+        match groups.iter_mut().find(is_last) {
+            Some(group) => group.push(node),
+            None => groups.push(vec![node]),
+        }
+    }
+    let input = |group: &[&Node]| {
+        let id = group.first().and_then(|node| node.inputs.first());
+        id.map(|id| graph.node(*id).shape.dims().to_vec())
+    };
+    let groups = groups.iter().filter_map(|group| {
+        let operators = group.iter().map(|node| (&node.op, node.inputs.len()));
+        Some(chain(&input(group)?, operators))
+    });
+    groups.collect()
 }
 
 // === once-for-all and ProxylessNAS ===
@@ -149,14 +194,14 @@ fn dense(graph: &Graph) -> Vec<Operator> {
             key: format!("Conv_2-input:1x1x{channels}-output:1x1x{features}"),
             graph: chain(
                 graph.input_shape().dims(),
-                nodes[1..last].iter().map(|node| &node.op),
+                nodes[1..last].iter().map(|node| (&node.op, 1)),
             ),
         });
     }
     let classes = graph.output_shape().elements();
     operators.push(Operator {
         key: format!("Logits-input:1x1x{features}-output:{classes}"),
-        graph: chain(&[features], [&nodes[last].op]),
+        graph: chain(&[features], [(&nodes[last].op, 1)]),
     });
     operators
 }
@@ -176,7 +221,7 @@ fn logits(pool: &Graph, classes: usize) -> Result<Vec<Operator>, String> {
         key: format!("Logits-input:{input}-output:{classes}"),
         graph: chain(
             pool.input_shape().dims(),
-            [&Op::GlobalAvgPool, &flat, &dense],
+            [(&Op::GlobalAvgPool, 1), (&flat, 1), (&dense, 1)],
         ),
     }])
 }
@@ -263,13 +308,14 @@ fn does_nothing(graph: &Graph) -> bool {
     graph.nodes().len() == 1
 }
 
-/// Operators after each other, as they followed each other before.
-fn chain<'a>(input: &[usize], ops: impl IntoIterator<Item = &'a Op>) -> Graph {
+/// Operators after each other, as they followed each other before; each reads the value before it so many times.
+fn chain<'a>(input: &[usize], ops: impl IntoIterator<Item = (&'a Op, usize)>) -> Graph {
     const FITS: &str = "the operators fitted each other in the piece";
     let (mut builder, mut at) = Graph::builder(input);
-    for (index, op) in ops.into_iter().enumerate() {
+    for (index, (op, reads)) in ops.into_iter().enumerate() {
         let name = format!("operator{index}");
-        at = builder.push(name, op.clone(), &[at]).expect(FITS);
+        let inputs = vec![at; reads];
+        at = builder.push(name, op.clone(), &inputs).expect(FITS);
     }
     builder.finish(at).expect(FITS)
 }

@@ -1,11 +1,13 @@
 //! Layouts: which operators a table has, and what they are called.
 
-use std::collections::BTreeSet;
-
 use bespoke_graph::Graph;
 use bespoke_space::{Chain, Expanded, Piece};
 
-use super::keys::{Parts, Place, parts};
+use super::{
+    LookupTable,
+    keys::{Parts, Place, parts},
+    operators::Operators,
+};
 
 /// Which operators a table has, and what they are called.
 ///
@@ -14,7 +16,8 @@ use super::keys::{Parts, Place, parts};
 pub enum Layout {
     /// For every space: each layer is one operator, known by its block, its shapes and the content hash of its live
     /// graph, as in `mbconv-input:16x32x32-output:24x16x16-` and 32 hexadecimal digits. Shapes are as in a graph:
-    /// channels, height, width. A layer that hands on what it is given costs nothing.
+    /// channels, height, width. A layer that hands on what it is given costs nothing, and of a cell each operator is one:
+    /// of the thousands of cells that edges make, a table need not have each.
     Content,
     /// Once-for-all's, for networks like MobileNetV3: `Conv` and `Conv_1` (first and last convolution), `expanded_conv`
     /// with the number of channels inside, `AvgPool2D`, `Conv_2` (the hidden dense layer) and `Logits`, as in
@@ -64,24 +67,33 @@ pub(super) struct Naming {
 // === impl Layout ===
 
 impl Layout {
-    /// All operators of the expanded part of a space, each key once, in the order of the layers: what to measure for a
-    /// table. Operators that are the same under several keys come under each.
+    /// The layout of a table, which its keys tell: `-se:` is in Once-for-All's alone, `expanded_conv` else in
+    /// ProxylessNAS', and FBNet's begin with `layer` and a number.
+    pub fn of(table: &LookupTable) -> Self {
+        let any = |holds: fn(&str) -> bool| table.iter().any(|(key, _)| holds(key));
+        let is_row = |key: &str| {
+            let row = key
+                .strip_prefix("layer")
+                .and_then(|rest| rest.split_once('-'));
+            row.is_some_and(|(number, _)| number.parse::<u32>().is_ok())
+        };
+        if any(|key| key.contains("-se:")) {
+            Self::OnceForAll
+        } else if any(|key| key.starts_with("expanded_conv-")) {
+            Self::ProxylessNas
+        } else if any(is_row) {
+            Self::Fbnet
+        } else {
+            Self::Content
+        }
+    }
+
+    /// All operators of the expanded part of a space: what to measure for a table.
     ///
     /// # Errors
     /// When a piece has something that the layout cannot name.
-    pub fn operators(self, chain: &Chain, expanded: &Expanded) -> Result<Vec<Operator>, KeyError> {
-        let naming = Naming::new(self, chain, expanded);
-        let mut seen = BTreeSet::new();
-        let mut operators = Vec::new();
-        let mut pieces = BTreeSet::new();
-        for transition in expanded.transitions() {
-            let Some(id) = transition.piece.filter(|id| pieces.insert(*id)) else {
-                continue;
-            };
-            let named = naming.parts(id.index(), chain.piece(id))?.operators;
-            operators.extend(named.into_iter().filter(|o| seen.insert(o.key.clone())));
-        }
-        Ok(operators)
+    pub fn operators(self, chain: &Chain, expanded: &Expanded) -> Result<Operators, KeyError> {
+        Operators::new(&Naming::new(self, chain, expanded), chain, expanded)
     }
 }
 

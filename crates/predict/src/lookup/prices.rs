@@ -2,12 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use bespoke_space::{Architecture, Chain, Expanded, PieceId};
+use bespoke_space::{Architecture, Chain, Expanded, Piece, PieceId};
 
 use super::{KeyError, Layout, LookupTable, keys::Parts, layout::Naming};
 
 /// Keys that an error names; the others it counts.
 const NAMED_KEYS: usize = 5;
+/// Multiply-accumulates a millisecond that no processor core reaches: two AVX-512 units at 4 GHz make 1.3e8 at best.
+const MACS_OF_A_CORE: f64 = 3e8;
+/// Layers that are looked at to tell the unit of a table.
+const JUDGED: usize = 1_000;
+/// What is faster than a core, an accelerator or many cores, takes longer than this to be started, in milliseconds.
+const START_MS: f64 = 0.005;
+/// No call of a runtime is shorter than this, in milliseconds.
+const CALL_MS: f64 = 0.0001;
 
 /// What the pieces of a space take by a look-up table. A piece that the table cannot price is an error for whoever asks
 /// for a network with it, and for no one else.
@@ -23,10 +31,19 @@ pub struct Prices {
 enum Gap {
     Missing(Vec<String>),
     Unnamed(KeyError),
+    TooFast(TooFast),
+}
+
+/// A layer that takes less time than any machine needs for it.
+#[derive(Debug, Clone, PartialEq)]
+struct TooFast {
+    layer: String,
+    ms: f64,
+    macs: u64,
 }
 
 /// A network that a table cannot price.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PriceError {
     /// Keys that the table does not have.
     #[error("the table lacks {}", named(keys))]
@@ -37,6 +54,18 @@ pub enum PriceError {
     /// A piece that the layout has no key for.
     #[error(transparent)]
     Unnamed(#[from] KeyError),
+    /// Times that cannot be milliseconds.
+    #[error(
+        "the table is not in milliseconds: most of its times are shorter than any machine needs, as {ms} ms for the {macs} multiply-accumulates of `{layer}`; is it in seconds?"
+    )]
+    TooFast {
+        /// A layer, the middle one by how much too fast it is.
+        layer: String,
+        /// What it takes by the table.
+        ms: f64,
+        /// What it computes.
+        macs: u64,
+    },
     /// A piece that the chain did not have when its pieces were priced.
     #[error("the network has a layer that lies outside of what was priced")]
     Outside,
@@ -45,7 +74,8 @@ pub enum PriceError {
 // === impl Prices ===
 
 impl Prices {
-    /// Looks up the pieces that the chain has met, among them all of the expanded part.
+    /// Looks up the pieces that the chain has met, among them all of the expanded part. A table of which most times are
+    /// too short for what is computed in them prices none.
     pub fn new(table: &LookupTable, layout: Layout, chain: &Chain, expanded: &Expanded) -> Self {
         let naming = Naming::new(layout, chain, expanded);
         let mut prices = Self {
@@ -59,6 +89,10 @@ impl Prices {
             };
             prices.ms.push(*price.as_ref().unwrap_or(&f64::NAN));
             prices.gaps.push(price.err());
+        }
+        if let Some(too_fast) = too_fast(&prices.ms, chain.pieces()) {
+            prices.ms.fill(f64::NAN);
+            prices.gaps.fill(Some(Gap::TooFast(too_fast)));
         }
         prices
     }
@@ -120,6 +154,13 @@ impl Prices {
             match self.gaps.get(piece.index()) {
                 None => return PriceError::Outside,
                 Some(Some(Gap::Unnamed(error))) => return error.clone().into(),
+                Some(Some(Gap::TooFast(TooFast { layer, ms, macs }))) => {
+                    return PriceError::TooFast {
+                        layer: layer.clone(),
+                        ms: *ms,
+                        macs: *macs,
+                    };
+                }
                 Some(Some(Gap::Missing(missing))) => {
                     keys.extend(missing.iter().filter(|key| seen.insert(*key)).cloned());
                 }
@@ -144,6 +185,31 @@ fn price(table: &LookupTable, parts: &Parts) -> Result<f64, Gap> {
         true => Ok(ms),
         false => Err(Gap::Missing(missing)),
     }
+}
+
+/// The middle one of the layers that compute something, by what they take over the least that they can take, if that
+/// is under it.
+fn too_fast(ms: &[f64], pieces: &[Piece]) -> Option<TooFast> {
+    let mut layers: Vec<(f64, TooFast)> = Vec::new();
+    for (ms, piece) in ms.iter().zip(pieces).take(JUDGED) {
+        let macs = piece.graph.live().cost().macs;
+        let least = (macs as f64 / MACS_OF_A_CORE).clamp(CALL_MS, START_MS);
+        if macs > 0 && *ms > 0.0 {
+            let layer = piece.layer.clone();
+            layers.push((
+                ms / least,
+                TooFast {
+                    layer,
+                    ms: *ms,
+                    macs,
+                },
+            ));
+        }
+    }
+    layers.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let middle = layers.len() / 2;
+    let (ratio, layer) = layers.into_iter().nth(middle)?;
+    (ratio < 1.0).then_some(layer)
 }
 
 /// `2 keys: A, B`; `7 keys: A, B, C, D, E and 2 more`.

@@ -1,4 +1,4 @@
-use bespoke_measure::{Environment, Estimate, Latency, Measurement, Protocol, Verdict};
+use bespoke_measure::{Environment, Measurement, Protocol, Verdict};
 
 use super::*;
 
@@ -267,36 +267,22 @@ fn a_format_is_known_by_the_end_of_the_files_name() {
     assert_eq!(Format::of_file("lookup_table"), None);
 }
 
-fn measurement(samples_ms: &[f64], verdict: Verdict) -> Measurement {
-    Measurement {
+#[test]
+fn a_table_of_ones_own_holds_time_deviation_and_number_of_the_samples() {
+    let alone = |samples_ms: &[f64]| Measurement {
         protocol: Protocol::default(),
         environment: Environment::default(),
-        verdict,
+        verdict: Verdict::TimedOut,
         samples_ms: samples_ms.to_vec(),
         compile_ms: None,
         first_run_ms: None,
-    }
-}
-
-fn valid() -> Verdict {
-    let latency = Latency::from_ms(2.0).expect("a latency");
-    Verdict::Valid {
-        estimate: Estimate {
-            median_ms: latency,
-            low_ms: latency,
-            high_ms: latency,
-        },
-    }
-}
-
-#[test]
-fn a_table_of_ones_own_holds_mean_deviation_and_number_of_the_samples() {
-    let [three, one] = [&[1.0, 2.0, 6.0][..], &[0.5]].map(|samples| measurement(samples, valid()));
-    let table = LookupTable::from_measurements([("Conv", &three), ("Pool", &one)]);
-    let table = table.expect("a table");
+    };
+    let conv = Entry::new(2.5, &alone(&[1.0, 2.0, 6.0]));
+    let pool = Entry::new(0.25, &alone(&[0.5]));
+    let table = LookupTable::from_entries([("Conv", conv), ("Pool", pool)]).expect("a table");
     // The squares of -2, -1 and 3 sum up to 14, over one less than there are.
     let wanted = Entry {
-        mean_ms: 3.0,
+        mean_ms: 2.5,
         std_ms: Some(7.0_f64.sqrt()),
         count: Some(3),
     };
@@ -304,32 +290,36 @@ fn a_table_of_ones_own_holds_mean_deviation_and_number_of_the_samples() {
     let pool = table.get("Pool").expect("an entry");
     assert_eq!(
         (pool.mean_ms, pool.std_ms, pool.count),
-        (0.5, None, Some(1))
+        (0.25, None, Some(1))
     );
     let text = table.write(Format::Csv).expect("any table can be written");
     assert_eq!(parse(Format::Csv, &text), table);
-}
-
-#[test]
-fn a_table_is_made_only_of_valid_measurements_each_under_its_own_key() {
-    let good = measurement(&[1.0, 2.0], valid());
-    let late = measurement(&[1.0, 2.0], Verdict::TimedOut);
-    let empty = measurement(&[], valid());
-    let refusal = |measured: &[(&str, &Measurement)]| {
-        let table = LookupTable::from_measurements(measured.iter().copied());
+    let refusal = |entries: &[(&str, Entry)]| {
+        let table = LookupTable::from_entries(entries.iter().copied());
         table.expect_err("no table").to_string()
     };
     assert_eq!(
-        refusal(&[("Conv", &good), ("Pool", &late)]),
-        "`Pool` was not measured: timed out"
+        refusal(&[("Conv", conv), ("Conv", conv)]),
+        "operators:2: `Conv` is there already, on line 1"
+    );
+    assert_eq!(refusal(&[]), "operators: the table is empty");
+}
+
+#[test]
+fn a_table_that_was_cut_short_is_refused() {
+    let whole = "operator,mean_ms,std_ms,count\nConv,1.25,,\nPool,0.125,,\n";
+    for end in whole.len() - 5..whole.len() {
+        assert_eq!(
+            fault(Format::Csv, &whole[..end]),
+            "table:3: the line does not end: the table was cut short"
+        );
+    }
+    assert_eq!(
+        fault(Format::Yaml, "Conv:\n  mean: 1.25\nPool:\n  mean: 0.1"),
+        "table:4: the line does not end: the table was cut short"
     );
     assert_eq!(
-        refusal(&[("Conv", &empty)]),
-        "`Conv` was not measured: there are no samples that a table can hold"
+        fault(Format::Yaml, "Conv:\n  mean: 1.25\nPool:\n"),
+        "table:3: `Pool`: `mean` is missing"
     );
-    assert_eq!(
-        refusal(&[("Conv", &good), ("Conv", &good)]),
-        "measurements:2: `Conv` is there already, on line 1"
-    );
-    assert_eq!(refusal(&[]), "measurements: the table is empty");
 }

@@ -1,6 +1,9 @@
+use std::collections::BTreeSet;
+
 use bespoke_space::Space;
 
 use super::*;
+use crate::lookup::Format;
 
 /// The operators of a space whose input has the resolution given, where it has a choice.
 fn operators(space: &Space, layout: Layout, resolution: &str) -> Result<Vec<Operator>, KeyError> {
@@ -11,7 +14,8 @@ fn operators(space: &Space, layout: Layout, resolution: &str) -> Result<Vec<Oper
         decision.path() != "input.resolution"
             || decision.options()[usize::from(option)] == resolution
     });
-    layout.operators(&chain, &expanded.expect("a chain"))
+    let operators = layout.operators(&chain, &expanded.expect("a chain"))?;
+    Ok(operators.all().to_vec())
 }
 
 fn builtin(name: &str) -> Space {
@@ -171,6 +175,51 @@ fn operators_by_themselves_do_the_work_of_the_network_together() {
 }
 
 #[test]
+fn cells_are_taken_apart_and_come_together_again() {
+    let space = builtin("nasbench201");
+    let mut chain = space.chain();
+    let expanded = chain.expand().expect("a chain");
+    let operators = Layout::Content.operators(&chain, &expanded).expect("keys");
+    // In each of three stages two convolutions, the pooling and the sum; six layers that are no cells.
+    assert_eq!(operators.all().len(), 3 * 4 + 6);
+    let cell =
+        "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|";
+    let architecture = space.parse_architecture(cell).expect("it is of the space");
+    let mut pieces = Vec::new();
+    chain.trace(&architecture, &mut pieces).expect("a network");
+    let counts = operators.counts(&pieces).expect("all was expanded");
+    let macs = |operator: &Operator| operator.graph.cost().macs as f64;
+    let sum: f64 = operators
+        .all()
+        .iter()
+        .map(macs)
+        .zip(&counts)
+        .map(|(m, c)| m * c)
+        .sum();
+    let whole = space
+        .lower(&architecture)
+        .expect("a network")
+        .live()
+        .cost()
+        .macs;
+    assert_eq!(sum, whole as f64);
+    let of_cells = operators
+        .all()
+        .iter()
+        .zip(&counts)
+        .filter(|(o, _)| o.key.starts_with("cell-"));
+    // Two convolutions of 3x3, one of 1x1, a pooling and two sums in each of fifteen cells.
+    let mut of_cells: Vec<f64> = of_cells.map(|(_, count)| *count).collect();
+    of_cells.sort_by(f64::total_cmp);
+    assert_eq!(
+        of_cells,
+        [
+            5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0
+        ]
+    );
+}
+
+#[test]
 fn what_a_layout_cannot_name_is_an_error_with_layer_and_reason() {
     const PLAIN: &str = "block = 'conv'\nchannels = 8";
     const RESIDUAL: &str = "block = 'residual'\nchannels = 8\nstride = 2";
@@ -229,5 +278,30 @@ fn what_a_layout_cannot_name_is_an_error_with_layer_and_reason() {
     assert_eq!(
         error.to_string(),
         format!("`body`, of block `conv`, has no key in a table of this layout: {of_convolutions}")
+    );
+}
+
+#[test]
+fn the_layout_of_a_table_is_told_by_its_keys() {
+    let layout = |keys: &[&str]| {
+        let rows: String = keys.iter().map(|key| format!("{key},1,,\n")).collect();
+        let text = format!("operator,mean_ms,std_ms,count\n{rows}");
+        let table = LookupTable::parse(Format::Csv, "table.csv", &text).expect("a table");
+        Layout::of(&table)
+    };
+    let proxyless = "expanded_conv-input:8x8x3-output:8x8x4-expand:3-kernel:3-stride:1-idskip:0";
+    let once_for_all = format!("{proxyless}-se:0-hs:1");
+    assert_eq!(
+        layout(&["Conv-input:8x8x3-output:8x8x3", proxyless]),
+        Layout::ProxylessNas
+    );
+    assert_eq!(
+        layout(&["Logits-input:8-output:3", &once_for_all]),
+        Layout::OnceForAll
+    );
+    assert_eq!(layout(&["layer1-ir_k3_e1"]), Layout::Fbnet);
+    assert_eq!(
+        layout(&["layer_norm-input:8x8x3-00", "mbconv-input:8x8x3-00"]),
+        Layout::Content
     );
 }

@@ -46,16 +46,16 @@ fn table(
     ms: impl Fn(usize) -> f64,
 ) -> LookupTable {
     let operators = layout.operators(chain, expanded).expect("keys");
-    let entry = |(index, operator): (usize, crate::lookup::Operator)| {
+    let entry = |(index, operator): (usize, &crate::lookup::Operator)| {
         let entry = Entry {
             mean_ms: ms(index),
             std_ms: None,
             count: None,
         };
-        (operator.key, entry)
+        (operator.key.clone(), entry)
     };
     LookupTable {
-        entries: operators.into_iter().enumerate().map(entry).collect(),
+        entries: operators.all().iter().enumerate().map(entry).collect(),
     }
 }
 
@@ -222,4 +222,41 @@ fn a_piece_without_a_name_is_an_error_only_where_it_is_asked_for() {
         error.to_string(),
         "`body.layer1`, of block `mbconv`, has no key in a table of this layout: there is none for the activation Gelu"
     );
+}
+
+#[test]
+fn a_table_in_seconds_prices_nothing_and_one_in_milliseconds_of_a_fast_machine_does() {
+    let space = space();
+    let mut chain = space.chain();
+    let expanded = chain.expand().expect("a chain");
+    let operators = Layout::Content.operators(&chain, &expanded);
+    let macs: Vec<f64> = operators
+        .expect("keys")
+        .all()
+        .iter()
+        .map(|operator| operator.graph.cost().macs as f64)
+        .collect();
+    let prices = |ms: &dyn Fn(f64) -> f64| {
+        let table = table(Layout::Content, &chain, &expanded, |index| ms(macs[index]));
+        Prices::new(&table, Layout::Content, &chain, &expanded).check(&expanded)
+    };
+    // A slow core of 1e6 multiply-accumulates a millisecond, a fast one of 1e8, and a graphics processor.
+    for ms in [
+        |macs: f64| 0.0002 + macs / 1e6,
+        |macs: f64| 0.0002 + macs / 1e8,
+        |macs: f64| 0.01 + macs / 3e10,
+    ] {
+        assert_eq!(prices(&ms), Ok(()));
+    }
+    for ms in [
+        |macs: f64| (0.0002 + macs / 1e6) / 1e3,
+        |macs: f64| (0.0002 + macs / 1e8) / 1e3,
+    ] {
+        let error = prices(&ms).expect_err("it is in seconds").to_string();
+        assert!(
+            error.starts_with("the table is not in milliseconds: ")
+                && error.ends_with("; is it in seconds?"),
+            "{error}"
+        );
+    }
 }
