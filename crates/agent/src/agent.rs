@@ -7,10 +7,12 @@ use bespoke_device::{AgentInfo, RuntimeInfo};
 use bespoke_runtime::runtimes;
 use tokio::sync::{RwLock, watch};
 
-use crate::{AgentError, Limits, backoff::Backoff, host::machine, lease::Lease};
+use crate::{AgentError, Bench, Limits, backoff::Backoff, host::machine, lease::Leases};
 
 /// How long the coordinator is asked to wait for work.
 const LEASE_WAIT: Duration = Duration::from_secs(20);
+/// Most networks that are leased together, to be measured side by side.
+const MAX_BATCH: u32 = 8;
 /// How long a coordinator may take to say hello and goodbye.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,11 +32,12 @@ pub struct AgentConfig {
     pub limits: Limits,
 }
 
-/// Measures for a coordinator, one network at a time.
+/// Measures for a coordinator, one batch of networks at a time.
 #[derive(Debug)]
 pub struct Agent {
-    config: AgentConfig,
+    coordinator: String,
     info: AgentInfo,
+    bench: Bench,
 }
 
 /// Why an agent leaves its coordinator.
@@ -80,7 +83,11 @@ impl Agent {
                 })
                 .collect(),
         };
-        Ok(Self { config, info })
+        Ok(Self {
+            coordinator: config.coordinator,
+            info,
+            bench: Bench::new(config.worker, config.limits).with_training(config.quiet),
+        })
     }
 
     /// Works until `shutdown` is there; the present measurement is finished first and the coordinator told goodbye. A
@@ -117,7 +124,7 @@ impl Agent {
 
     /// Works for a coordinator until it goes away or the agent is asked to stop.
     async fn visit(&self, stop: &mut Stop, backoff: &mut Backoff) -> Result<(), Parting> {
-        let connecting = FleetClient::connect(&self.config.coordinator);
+        let connecting = FleetClient::connect(&self.coordinator);
         let Some(client) = stop.unless(connecting).await else {
             return Ok(());
         };
@@ -138,7 +145,7 @@ impl Agent {
         match tokio::time::timeout(ANSWER_TIMEOUT, registering).await {
             Ok(answer) => answer,
             Err(late) => Err(ClientError::Unreachable {
-                url: self.config.coordinator.clone(),
+                url: self.coordinator.clone(),
                 source: late.into(),
             }),
         }
@@ -152,20 +159,20 @@ impl Agent {
         backoff: &mut Backoff,
     ) -> Result<(), Parting> {
         loop {
-            let asking = client.lease(&self.info.name, LEASE_WAIT);
+            let asking = client.lease(&self.info.name, LEASE_WAIT, MAX_BATCH);
             let Some(answer) = stop.unless(asking).await else {
                 return Ok(());
             };
             let work = answer.map_err(Parting::Passing)?;
             backoff.reset();
-            if let Some(work) = work {
-                let lease = Lease {
-                    config: &self.config,
+            if !work.is_empty() {
+                let leases = Leases {
+                    agent: &self.info.name,
+                    bench: &self.bench,
                     client,
-                    work: &work,
                     heartbeat,
                 };
-                lease.perform().await?;
+                leases.perform(work).await?;
             }
         }
     }

@@ -1,59 +1,32 @@
-//! Measures in a child process; whatever becomes of the child is a verdict.
+//! A child process that measures one network; whatever becomes of it is a verdict.
 
-use std::{
-    ffi::OsString,
-    io,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{ffi::OsString, io, process::Stdio, time::Duration};
 
 use bespoke_device::TargetSpec;
-use bespoke_measure::{Environment, Measurement, Protocol, Verdict};
+use bespoke_measure::{Protocol, Verdict};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
-    sync::RwLock,
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{self, ChildStdin, ChildStdout},
+    task::JoinHandle,
 };
 
-use crate::{AgentError, host::Host, request::Header};
+use crate::{
+    AgentError,
+    request::{Command, Header, Reply},
+};
 
-/// Most that is read of a child's answer; ten thousand samples take a tenth of a MiB.
-const MAX_ANSWER_BYTES: u64 = 16 << 20;
+/// Longest reply; ten thousand samples take a fifth of a MiB.
+const MAX_REPLY_BYTES: u64 = 16 << 20;
 /// What is kept of a child's complaints: the end.
 const COMPLAINT_BYTES: usize = 4 << 10;
-/// How often an unstable or throttled measurement is taken, the first time included.
-const MAX_TRIES: u32 = 3;
 
 /// What one measurement may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Address space of the child process, in bytes. Some GiB: a runtime reserves more than it uses.
     pub memory_bytes: u64,
-    /// Time from the child's start to its answer.
+    /// Time for an answer of the child: to compile the network and warm it up, or to take one turn's samples.
     pub time: Duration,
-}
-
-/// Measures a network on this machine, in a child process, and once or twice again while the verdict is unstable or
-/// throttled. The last measurement tells in its environment how many tries it took.
-///
-/// `worker` is a command line whose program calls [`worker::main`](crate::worker::main).
-///
-/// # Errors
-/// When the child cannot be started. A child that fails is a verdict.
-pub async fn measure_local(
-    worker: &[OsString],
-    target: &TargetSpec,
-    onnx: &[u8],
-    protocol: &Protocol,
-    limits: &Limits,
-) -> Result<Measurement, AgentError> {
-    let order = Order {
-        target,
-        onnx,
-        protocol,
-        seed: 0,
-    };
-    order.measure(worker, limits, None).await
 }
 
 /// A network and how to measure it.
@@ -65,151 +38,158 @@ pub(crate) struct Order<'a> {
     pub(crate) seed: u64,
 }
 
-/// What a child left behind.
-struct Answer {
-    status: ExitStatus,
-    stdout: Vec<u8>,
-    complaint: String,
+/// A child at work. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: process::Child,
+    /// Writes the request, and has the child's input afterwards.
+    request: Option<JoinHandle<ChildStdin>>,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    complaint: Option<JoinHandle<io::Result<String>>>,
+    time: Duration,
 }
 
-// === impl Order ===
+// === impl Child ===
 
-impl Order<'_> {
-    /// Measures until the verdict is final. While a try runs, `quiet` is locked for writing.
-    pub(crate) async fn measure(
-        &self,
+impl Child {
+    /// Starts a child over a network. `worker` is a command line whose program calls
+    /// [`worker::main`](crate::worker::main).
+    ///
+    /// It has a process group of its own: a key that interrupts this program must not end the measurement that it waits
+    /// for.
+    pub(crate) fn start(
         worker: &[OsString],
+        order: &Order<'_>,
         limits: &Limits,
-        quiet: Option<&RwLock<()>>,
-    ) -> Result<Measurement, AgentError> {
-        let mut tries = 1;
-        loop {
-            let silence = match quiet {
-                Some(quiet) => Some(quiet.write().await),
-                None => None,
-            };
-            let mut measurement = self.try_once(worker, limits).await?;
-            drop(silence);
-            let may_pass = matches!(
-                measurement.verdict,
-                Verdict::Unstable { .. } | Verdict::Throttled { .. }
-            );
-            if !may_pass || tries == MAX_TRIES {
-                let facts = &mut measurement.environment.facts;
-                facts.insert("tries".to_owned(), tries.to_string());
-                return Ok(measurement);
-            }
-            tries += 1;
+    ) -> Result<Self, AgentError> {
+        let (program, arguments) = worker.split_first().ok_or(AgentError::Empty {
+            setting: "the command line that measures",
+        })?;
+        let failed = |source| AgentError::Worker {
+            program: program.display().to_string(),
+            source,
+        };
+        let mut process = process::Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let request = request(order, limits).map_err(failed)?;
+        let mut stdin = process.stdin.take().expect("it is piped");
+        let stdout = process.stdout.take().expect("it is piped");
+        let stderr = process.stderr.take().expect("it is piped");
+        let tell = async move {
+            // A child that does not listen to the end says why in its answer or its status.
+            stdin.write_all(&request).await.ok();
+            stdin
+        };
+        Ok(Self {
+            process,
+            request: Some(tokio::spawn(tell)),
+            stdin: None,
+            stdout: BufReader::new(stdout),
+            complaint: Some(tokio::spawn(last_line(stderr))),
+            time: limits.time,
+        })
+    }
+
+    /// Tells the child what to do and waits for what it says.
+    pub(crate) async fn obey(&mut self, command: Command) -> Result<Reply, Verdict> {
+        let time = self.time;
+        if tokio::time::timeout(time, self.tell(command))
+            .await
+            .is_err()
+        {
+            self.process.kill().await.ok();
+            return Err(Verdict::TimedOut);
+        }
+        self.answer().await
+    }
+
+    async fn tell(&mut self, command: Command) {
+        let mut line = serde_json::to_vec(&command).expect("a command is plain data");
+        line.push(b'\n');
+        if let Some(request) = self.request.take() {
+            self.stdin = request.await.ok();
+        }
+        if let Some(stdin) = &mut self.stdin {
+            // As above.
+            stdin.write_all(&line).await.ok();
         }
     }
 
-    async fn try_once(
-        &self,
-        worker: &[OsString],
-        limits: &Limits,
-    ) -> Result<Measurement, AgentError> {
-        // Read beforehand: a child that dies cannot tell what the machine was like.
-        let environment = Host::here().environment(&[], None);
-        let mut child = start(worker)?;
-        let answered = tokio::time::timeout(limits.time, self.ask(&mut child, limits)).await;
-        let verdict = match answered {
-            Ok(Ok(answer)) => match answer.measurement() {
-                Ok(measurement) => return Ok(measurement),
-                Err(reason) => Verdict::Crashed { reason },
+    /// What the child says next; a verdict when it does not, or says that there will be no more samples.
+    pub(crate) async fn answer(&mut self) -> Result<Reply, Verdict> {
+        let verdict = match tokio::time::timeout(self.time, self.line()).await {
+            Ok(Ok(Some(line))) => match serde_json::from_slice(&line) {
+                Ok(reply) => return Ok(reply),
+                Err(error) => nonsense(&error.to_string()),
             },
+            Ok(Ok(None)) => self.death().await,
             Ok(Err(error)) => Verdict::Crashed {
                 reason: format!("its answer cannot be read: {error}"),
             },
             Err(_) => Verdict::TimedOut,
         };
-        // It may have ended meanwhile, and is killed when it is dropped in any case.
-        child.kill().await.ok();
-        Ok(self.failed(environment, verdict))
+        self.process.kill().await.ok();
+        Err(verdict)
     }
 
-    async fn ask(&self, child: &mut Child, limits: &Limits) -> io::Result<Answer> {
-        let header = Header {
-            target: self.target.clone(),
-            protocol: self.protocol.clone(),
-            seed: self.seed,
-            memory_bytes: limits.memory_bytes,
-            onnx_bytes: self.onnx.len() as u64,
+    /// A line, or that there are no more.
+    async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let mut start = (&mut self.stdout).take(MAX_REPLY_BYTES);
+        start.read_until(b'\n', &mut line).await?;
+        Ok((!line.is_empty()).then_some(line))
+    }
+
+    /// How the child ended.
+    async fn death(&mut self) -> Verdict {
+        // What does not end after it has closed its output is killed; either way there is a status.
+        let status = match tokio::time::timeout(self.time, self.process.wait()).await {
+            Ok(Ok(status)) => status,
+            Ok(Err(_)) | Err(_) => return Verdict::TimedOut,
         };
-        let mut request = Vec::with_capacity(self.onnx.len() + 1024);
-        header.write(self.onnx, &mut request)?;
-        let mut stdin = child.stdin.take().expect("it is piped");
-        let stdout = child.stdout.take().expect("it is piped");
-        let stderr = child.stderr.take().expect("it is piped");
-        let tell = async move {
-            // A child that does not listen to the end says why in its answer or its status.
-            stdin.write_all(&request).await.ok();
+        if status.success() {
+            return nonsense("it ended without one");
+        }
+        let complaint = match self.complaint.take() {
+            Some(complaint) => complaint.await.ok().and_then(Result::ok),
+            None => None,
         };
-        let ((), stdout, complaint) = tokio::join!(tell, beginning(stdout), last_line(stderr));
-        Ok(Answer {
-            status: child.wait().await?,
-            stdout: stdout?,
-            complaint: complaint?,
-        })
-    }
-
-    fn failed(&self, environment: Environment, verdict: Verdict) -> Measurement {
-        Measurement {
-            protocol: self.protocol.clone(),
-            environment,
-            verdict,
-            samples_ms: Vec::new(),
-            compile_ms: None,
-            first_run_ms: None,
+        Verdict::Crashed {
+            reason: match complaint.filter(|complaint| !complaint.is_empty()) {
+                Some(complaint) => format!("{status}: {complaint}"),
+                None => status.to_string(),
+            },
         }
-    }
-}
-
-// === impl Answer ===
-
-impl Answer {
-    /// The measurement, or how the child died.
-    fn measurement(&self) -> Result<Measurement, String> {
-        if !self.status.success() {
-            return Err(match self.complaint.as_str() {
-                "" => self.status.to_string(),
-                complaint => format!("{}: {complaint}", self.status),
-            });
-        }
-        serde_json::from_slice(&self.stdout)
-            .map_err(|error| format!("its answer is no measurement: {error}"))
     }
 }
 
 // === helpers ===
 
-/// Starts the child in a process group of its own: a key that interrupts this program must not end the measurement
-/// that it waits for.
-fn start(worker: &[OsString]) -> Result<Child, AgentError> {
-    let (program, arguments) = worker.split_first().ok_or(AgentError::Empty {
-        setting: "the command line that measures",
-    })?;
-    Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|source| AgentError::Worker {
-            program: program.display().to_string(),
-            source,
-        })
+fn nonsense(what: &str) -> Verdict {
+    Verdict::Crashed {
+        reason: format!("its answer is no measurement: {what}"),
+    }
 }
 
-/// As much of it as a measurement can be long.
-async fn beginning(output: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    output
-        .take(MAX_ANSWER_BYTES)
-        .read_to_end(&mut bytes)
-        .await?;
-    Ok(bytes)
+fn request(order: &Order<'_>, limits: &Limits) -> io::Result<Vec<u8>> {
+    let header = Header {
+        target: order.target.clone(),
+        protocol: order.protocol.clone(),
+        seed: order.seed,
+        memory_bytes: limits.memory_bytes,
+        onnx_bytes: order.onnx.len() as u64,
+    };
+    let mut request = Vec::with_capacity(order.onnx.len() + 1024);
+    header.write(order.onnx, &mut request)?;
+    Ok(request)
 }
 
 /// The last line that says something; what goes before is dropped as it comes.

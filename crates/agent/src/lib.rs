@@ -9,6 +9,7 @@
 
 mod agent;
 mod backoff;
+mod bench;
 mod cgroup;
 mod child;
 mod contain;
@@ -21,13 +22,15 @@ mod host;
 mod inspect;
 mod interference;
 mod lease;
+mod reference;
 mod request;
 mod thermal;
 mod witness;
 pub mod worker;
 
 pub use agent::{Agent, AgentConfig};
-pub use child::{Limits, measure_local};
+pub use bench::{Bench, measure_local};
+pub use child::Limits;
 pub use error::AgentError;
 pub use host::{fingerprint, machine};
 pub use inspect::{Energy, Finding, Inspection, RuntimeStatus};

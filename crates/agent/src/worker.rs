@@ -1,30 +1,41 @@
-//! The child process that measures one network and ends.
+//! The child process that times one network, turn by turn, and ends.
 //!
-//! It leaves the network, reads one request from its standard input, limits its own memory, binds itself to as many cores
-//! as the target has threads, and writes one measurement as JSON to its standard output. A request that makes no sense ends it with
-//! status 2 and a sentence on standard error.
+//! It leaves the network, reads one request from its standard input, limits its own memory, binds itself to as many cores as the target has
+//! threads, compiles the network and warms it up. Then it takes samples when it is told to, and writes what it has found
+//! as lines of JSON to its standard output. A request that makes no sense ends it with status 2 and a sentence on
+//! standard error.
 
 use std::{
+    fs::File,
     hint::black_box,
     io::{self, BufRead, Write},
+    os::unix::fs::FileExt,
     panic,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use bespoke_measure::{Clock, Environment, Measurement, Protocol, ProtocolError, Verdict, time};
-use bespoke_runtime::{CompileOptions, RuntimeError, runtime};
+use bespoke_measure::{Clock, ProtocolError, Sensed, Stop, Subject, Timer, Verdict};
+use bespoke_runtime::{CompileOptions, RuntimeError, Session, runtime};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rustix::process::setpriority_process;
 
 use crate::{
     contain::{Containment, limit_memory},
     cores,
     gpu::{Gpu, runs_on_gpu},
     host::Host,
-    request::{Header, RequestError},
+    request::{Command, Header, Ready, Reply, RequestError, Samples, Used},
     witness::Witness,
 };
+
+/// The priority of what is timed, where the system allows it: the highest.
+const NICE: i32 = -20;
+/// Written through the caches between cold passes: more than a last-level cache holds.
+const DISPLACING_BYTES: usize = 64 << 20;
+/// A step that touches every line of a cache.
+const LINE_BYTES: usize = 64;
 
 /// Answers the request on standard input: what the program does that an agent starts to measure in.
 pub fn main() -> ExitCode {
@@ -44,19 +55,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Time since it was started, from the system's monotonic clock.
-struct Stopwatch(Instant);
-
-/// What is known of a measurement so far; it is kept when the rest fails.
-struct Attempt {
-    environment: Environment,
-    witness: Witness,
-    samples_ms: Vec<f64>,
-    compile_ms: Option<f64>,
-    first_run_ms: Option<f64>,
+/// The system's monotonic clock, and how long this thread waited for a core.
+struct SystemClock {
+    origin: Instant,
+    /// The kernel's account of this thread; none where it keeps none.
+    account: Option<File>,
 }
 
-/// Why there is no measurement, not even of a failure.
+/// A network that was compiled, with an input.
+struct Network {
+    session: Box<dyn Session>,
+    input: Vec<f32>,
+    displacing: Vec<u8>,
+}
+
+/// Why the child cannot do what it is for.
 #[derive(Debug, thiserror::Error)]
 enum WorkerError {
     #[error(transparent)]
@@ -67,81 +80,77 @@ enum WorkerError {
     Contain(#[source] io::Error),
     #[error("the memory cannot be limited: {0}")]
     Limit(#[source] io::Error),
-    #[error("the measurement cannot be written: {0}")]
+    #[error("the answer cannot be written: {0}")]
     Write(#[source] io::Error),
 }
 
-// === impl Stopwatch ===
+// === impl SystemClock ===
 
-impl Clock for Stopwatch {
-    fn now(&mut self) -> Duration {
-        self.0.elapsed()
+impl SystemClock {
+    fn start() -> Self {
+        Self {
+            origin: Instant::now(),
+            account: File::open("/proc/thread-self/schedstat").ok(),
+        }
     }
 }
 
-// === impl Attempt ===
+impl Clock for SystemClock {
+    fn now(&mut self) -> Duration {
+        self.origin.elapsed()
+    }
 
-impl Attempt {
-    fn measure(&mut self, header: &Header, onnx: &[u8]) -> Result<Verdict, RuntimeError> {
+    /// The second number of the account: nanoseconds for which the thread was runnable and did not run.
+    fn waited(&mut self) -> Duration {
+        let mut text = [0; 64];
+        let read = |account: &File| account.read_at(&mut text, 0).ok();
+        let length = self.account.as_ref().and_then(read).unwrap_or(0);
+        let numbers = std::str::from_utf8(&text[..length]).unwrap_or("");
+        let waited = numbers.split_whitespace().nth(1);
+        Duration::from_nanos(waited.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+}
+
+// === impl Network ===
+
+impl Network {
+    fn compile(header: &Header, onnx: &[u8], ready: &mut Ready) -> Result<Self, RuntimeError> {
         let Header { target, seed, .. } = header;
-        let mut clock = Stopwatch(Instant::now());
         let runtime = runtime(&target.runtime)?;
-        self.note("runtime.name", runtime.name());
-        self.note("runtime.version", runtime.version());
+        note(ready, "runtime.name", runtime.name().to_owned());
+        note(ready, "runtime.version", runtime.version());
         let options = CompileOptions {
             batch: target.batch,
             threads: target.threads,
             memory_bytes: Some(header.memory_bytes),
         };
-        let begun = clock.now();
+        let begun = Instant::now();
         let compiled = runtime.load(onnx)?.compile(&options)?;
-        let mut session = compiled.spawn()?;
-        self.compile_ms = Some((clock.now() - begun).as_secs_f64() * 1e3);
-        let input = random_input(compiled.input_elements(), *seed);
-        let mut passes = 0;
-        let mut pass = || {
-            passes += 1;
-            session.run(&input).map(|output| drop(black_box(output)))
-        };
-        self.witness.begin(clock.now());
-        let timed = time(&header.protocol, &mut clock, *seed, &mut pass);
-        self.witness.end(clock.now(), passes);
-        let timings = timed?;
-        self.note("sample.passes", timings.inner_repetitions.to_string());
-        for (name, fact) in self.witness.facts() {
-            self.note(name, fact);
-        }
-        let energy_mj = self.witness.energy_mj();
-        if let Some(energy_mj) = energy_mj {
-            self.note("energy.pass_mj", energy_mj.to_string());
-        }
-        if let Some(bytes) = Host::here().peak_memory_bytes() {
-            self.note("memory.peak_bytes", bytes.to_string());
-        }
-        let verdict = timings.verdict;
-        let verdict = self
-            .witness
-            .interference()
-            .weigh(verdict, &timings.samples_ms);
-        self.samples_ms = timings.samples_ms;
-        self.first_run_ms = Some(timings.first_run_ms);
-        Ok(verdict)
+        let session = compiled.spawn()?;
+        ready.compile_ms = Some(begun.elapsed().as_secs_f64() * 1e3);
+        Ok(Self {
+            session,
+            input: random_input(compiled.input_elements(), *seed),
+            displacing: Vec::new(),
+        })
+    }
+}
+
+impl Subject for Network {
+    type Error = RuntimeError;
+
+    fn pass(&mut self) -> Result<(), RuntimeError> {
+        let output = self.session.run(&self.input)?;
+        drop(black_box(output));
+        Ok(())
     }
 
-    fn note(&mut self, name: &str, fact: impl Into<String>) {
-        let facts = &mut self.environment.facts;
-        facts.insert(name.to_owned(), fact.into());
-    }
-
-    fn end(self, protocol: Protocol, verdict: Verdict) -> Measurement {
-        Measurement {
-            protocol,
-            environment: self.environment,
-            verdict,
-            samples_ms: self.samples_ms,
-            compile_ms: self.compile_ms,
-            first_run_ms: self.first_run_ms,
+    fn displace_caches(&mut self) {
+        self.displacing.resize(DISPLACING_BYTES, 0);
+        for byte in self.displacing.iter_mut().step_by(LINE_BYTES) {
+            *byte = byte.wrapping_add(1);
         }
+        black_box(&self.displacing);
     }
 }
 
@@ -149,31 +158,101 @@ impl Attempt {
 
 fn serve(
     containment: Containment,
-    input: impl BufRead,
+    mut input: impl BufRead,
     mut output: impl Write,
 ) -> Result<(), WorkerError> {
-    let (header, onnx) = Header::read(input)?;
+    let (header, onnx) = Header::read(&mut input)?;
     header.protocol.check()?;
     let on_gpu = runs_on_gpu(&header.target);
     limit_memory(header.memory_bytes, on_gpu).map_err(WorkerError::Limit)?;
     let host = Host::here();
     let gpu = on_gpu.then(Gpu::open).flatten();
     let cores = cores::pin(&host, header.target.threads as usize);
-    let mut attempt = Attempt {
+    let mut witness = Witness::new(&host, &cores, gpu.as_ref());
+    let mut ready = Ready {
         environment: host.environment(&cores, gpu.as_ref()),
-        witness: Witness::new(&host, &cores, gpu.as_ref()),
-        samples_ms: Vec::new(),
-        compile_ms: None,
-        first_run_ms: None,
+        ..Ready::default()
     };
-    attempt.note("child.network", containment.network());
-    let verdict = attempt.measure(&header, &onnx).unwrap_or_else(verdict);
-    let measurement = attempt.end(header.protocol, verdict);
-    let text = serde_json::to_string(&measurement).expect("a measurement is plain data");
+    note(&mut ready, "child.network", containment.network());
+    if setpriority_process(None, NICE).is_ok() {
+        note(&mut ready, "cpu.nice", NICE.to_string());
+    }
+    let network = match Network::compile(&header, &onnx, &mut ready) {
+        Ok(network) => network,
+        Err(error) => return fail(&mut output, verdict(error), ready),
+    };
+    drop(onnx);
+    let mut clock = SystemClock::start();
+    let mut timer = Timer::new(&header.protocol, SystemClock::start(), network);
+    match timer.prepare() {
+        Ok(prepared) => {
+            ready.first_run_ms = Some(prepared.first_run_ms);
+            let passes = prepared.inner_repetitions.to_string();
+            note(&mut ready, "sample.passes", passes);
+        }
+        Err(stop) => return fail(&mut output, stopped(stop), ready),
+    }
+    write(&mut output, &Reply::Ready(ready))?;
+    while let Some(Command::Turn { ms }) = Command::read(&mut input)? {
+        let before = timer.passes();
+        witness.begin(clock.now());
+        let taken = timer.turn(Duration::from_millis(ms));
+        witness.end(clock.now(), timer.passes() - before);
+        let reply = match taken {
+            Ok(samples_ms) => Reply::Samples(Samples {
+                samples_ms,
+                sensed: sense(&host, &cores),
+            }),
+            Err(stop) => return fail(&mut output, stopped(stop), Ready::default()),
+        };
+        write(&mut output, &reply)?;
+    }
+    let facts = witness.facts();
+    let used = Used {
+        energy_mj: witness.energy_mj(),
+        peak_memory_bytes: host.peak_memory_bytes(),
+        operators: Vec::new(),
+        interference: witness.interference(),
+        facts: facts
+            .into_iter()
+            .map(|(name, fact)| (name.to_owned(), fact))
+            .collect(),
+    };
+    write(&mut output, &Reply::Used(used))
+}
+
+/// What the sensors say of the core that measures.
+fn sense(host: &Host, cores: &[usize]) -> Sensed {
+    let core = cores.first().copied().unwrap_or(0);
+    let kilohertz = host.frequency(core, "scaling_cur_freq");
+    Sensed {
+        megahertz: kilohertz.map(|khz| khz as f64 / 1e3),
+        celsius: None,
+    }
+}
+
+fn note(ready: &mut Ready, name: &str, fact: String) {
+    ready.environment.facts.insert(name.to_owned(), fact);
+}
+
+fn fail(output: &mut impl Write, verdict: Verdict, known: Ready) -> Result<(), WorkerError> {
+    write(output, &Reply::Failed { verdict, known })
+}
+
+fn write(output: &mut impl Write, reply: &Reply) -> Result<(), WorkerError> {
+    let mut line = serde_json::to_string(reply).expect("a reply is plain data");
+    line.push('\n');
     output
-        .write_all(text.as_bytes())
+        .write_all(line.as_bytes())
         .and_then(|()| output.flush())
         .map_err(WorkerError::Write)
+}
+
+fn stopped(stop: Stop<RuntimeError>) -> Verdict {
+    match stop {
+        Stop::Pass(error) => verdict(error),
+        Stop::Clock(reason) => Verdict::Unstable { reason },
+    }
 }
 
 fn verdict(error: RuntimeError) -> Verdict {

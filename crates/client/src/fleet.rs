@@ -46,11 +46,17 @@ impl FleetClient {
             .answer(service.register(request(agent.clone())).await)
     }
 
-    /// Asks for work and waits for some as long as is said. Refused with [`NotFound`](crate::Code::NotFound) if the
+    /// Asks for so many pieces of work and waits for one as long as is said; none when there was none. Refused with [`NotFound`](crate::Code::NotFound) if the
     /// coordinator does not know the agent: register again.
-    pub async fn lease(&self, agent: &str, wait: Duration) -> Result<Option<Work>, ClientError> {
+    pub async fn lease(
+        &self,
+        agent: &str,
+        wait: Duration,
+        most: u32,
+    ) -> Result<Vec<Work>, ClientError> {
         let mut service = self.service.clone();
-        let response = service.lease_work(request((agent.to_owned(), wait))).await;
+        let asking = request((agent.to_owned(), wait, most));
+        let response = service.lease_work(asking).await;
         self.connection.answer(response)
     }
 

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     CoordinatorError,
-    fleet::{Fleet, JobError, Progress},
+    fleet::{Fleet, FleetError, JobError, Progress},
     order::Order,
 };
 
@@ -92,7 +92,7 @@ impl Dispatch {
         }
     }
 
-    /// Work for an agent, as soon as there is some; none after the wait.
+    /// Work for an agent, at most so many pieces, as soon as there is some; none after the wait.
     ///
     /// # Errors
     /// When the agent is not registered.
@@ -100,13 +100,22 @@ impl Dispatch {
         &self,
         name: &str,
         wait: Duration,
-    ) -> Result<Option<Work>, CoordinatorError> {
-        let leased = self.until(|fleet| fleet.lease(name, now()));
+        most: u32,
+    ) -> Result<Vec<Work>, CoordinatorError> {
+        let leased = self.until(|fleet| {
+            let leased = fleet.lease(name, most, now())?;
+            Ok::<_, FleetError>((!leased.is_empty()).then_some(leased))
+        });
         let Ok(leased) = tokio::time::timeout(wait.min(LONGEST_WAIT), leased).await else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let (lease, order) = leased?;
+        let leased = leased?;
         self.changed.notify_waiters();
+        let work = |(lease, order)| self.work(lease, order);
+        Ok(leased.into_iter().map(work).collect())
+    }
+
+    fn work(&self, lease: LeaseId, order: Order) -> Work {
         let (lease_timeout, seed) = (self.lease_timeout, order.seed());
         let Order {
             target,
@@ -114,14 +123,14 @@ impl Dispatch {
             onnx,
             ..
         } = order;
-        Ok(Some(Work {
+        Work {
             lease,
             lease_timeout,
             target,
             onnx,
             protocol,
             seed,
-        }))
+        }
     }
 
     /// Extends a lease.

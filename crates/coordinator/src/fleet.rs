@@ -221,29 +221,45 @@ impl Fleet {
         watcher
     }
 
-    /// Gives the agent the first job in the queue that it can do.
+    /// Gives the agent the first job in the queue that it can do, and others for the same target with it, each under a
+    /// lease of its own: at most so many, and no more than its share of them among the agents that can do them.
     ///
     /// # Errors
     /// When the agent is not registered.
     pub fn lease(
         &mut self,
         name: &str,
+        most: u32,
         now: Instant,
-    ) -> Result<Option<(LeaseId, Order)>, FleetError> {
+    ) -> Result<Vec<(LeaseId, Order)>, FleetError> {
         self.drop_unwatched();
         let agent = self.seen(name, now)?.clone();
-        let can_do = |key: &OrderKey| {
-            self.jobs
-                .get(key)
-                .is_some_and(|job| serves(&agent, &job.order.target, &key.target))
+        let target_of = |key: &OrderKey| self.jobs.get(key).map(|job| job.order.target.clone());
+        let first = self.queue.iter().find_map(|key| {
+            let target = target_of(key)?;
+            serves(&agent, &target, &key.target).then_some((target, key.target))
+        });
+        let Some((target, fingerprint)) = first else {
+            return Ok(Vec::new());
         };
-        let Some(position) = self.queue.iter().position(can_do) else {
-            return Ok(None);
-        };
-        let key = self
+        let same: Vec<OrderKey> = self
             .queue
-            .remove(position)
-            .expect("the position was just found");
+            .iter()
+            .filter(|key| key.target == fingerprint)
+            .cloned()
+            .collect();
+        let agents = self
+            .agents()
+            .filter(|agent| serves(agent, &target, &fingerprint));
+        let share = same.len().div_ceil(agents.count().max(1));
+        let given = share.min(most as usize).max(1);
+        let leased = same.into_iter().take(given);
+        Ok(leased.map(|key| self.lend(name, key, now)).collect())
+    }
+
+    /// Takes a job out of the queue and lends it.
+    fn lend(&mut self, name: &str, key: OrderKey, now: Instant) -> (LeaseId, Order) {
+        self.queue.retain(|queued| *queued != key);
         let id = self.next_lease;
         self.next_lease += 1;
         let ends = now + self.lease_timeout;
@@ -260,7 +276,7 @@ impl Fleet {
                 ends,
             },
         );
-        Ok(Some((LeaseId(id), order)))
+        (LeaseId(id), order)
     }
 
     /// Extends a lease.

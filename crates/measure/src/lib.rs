@@ -2,6 +2,7 @@
 //!
 //! Pure: the clock is passed in, so that every decision of the protocol is tested on synthetic clocks.
 
+mod batch;
 mod early_stopping;
 mod interference;
 mod price;
@@ -11,11 +12,14 @@ mod record;
 mod statistics;
 mod timing;
 
-pub use early_stopping::least_queries_under;
+pub use batch::{Batch, Ended, Sensed, Step};
+pub use early_stopping::{Percentile, least_queries_under};
 pub use interference::Interference;
 pub use price::{Price, PriceSource};
-pub use protocol::{Protocol, ProtocolError};
+pub use protocol::{Cache, Protocol, ProtocolError};
 pub use quantity::{Bytes, Latency, QuantityError};
-pub use record::{Environment, Estimate, Measurement, Verdict};
-pub use statistics::{bootstrap_median_interval, median, quantile};
-pub use timing::{Clock, Timings, time};
+pub use record::{
+    Correction, Environment, Estimate, Measurement, OperatorTime, Sustained, Turn, Verdict,
+};
+pub use statistics::{bootstrap_median_interval, median, outliers, quantile};
+pub use timing::{Clock, Prepared, Stop, Subject, Timer};

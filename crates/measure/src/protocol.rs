@@ -23,6 +23,29 @@ pub struct Protocol {
     pub max_relative_width: f64,
     /// Confidence of the interval.
     pub confidence: f64,
+    /// Length of one turn. The networks of a batch take turns, and a reference network has one between any two.
+    pub turn_ms: u64,
+    /// Fewest turns that count.
+    pub min_turns: u32,
+    /// A turn counts when the reference, before and after it, was slower than on the machine left alone by this fraction
+    /// at most.
+    pub max_slowdown: f64,
+    /// What the caches hold when a pass begins.
+    pub cache: Cache,
+    /// Goes on for so many minutes and reports the first and the last, to see what heat does; the latency is that of the
+    /// last. 0: as long as the interval needs.
+    pub sustained_minutes: u32,
+}
+
+/// What the caches hold when a pass begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// What the pass before left, as in a service under load.
+    #[default]
+    Hot,
+    /// Nothing of the network: other data was written through them. One sample is one pass.
+    Cold,
 }
 
 /// A setting that no protocol can have.
@@ -46,6 +69,11 @@ impl Default for Protocol {
             target_relative_width: 0.02,
             max_relative_width: 0.10,
             confidence: 0.95,
+            turn_ms: 80,
+            min_turns: 6,
+            max_slowdown: 0.05,
+            cache: Cache::Hot,
+            sustained_minutes: 0,
         }
     }
 }
@@ -67,8 +95,23 @@ impl Protocol {
                 self.confidence, self.min_samples
             )
         })?;
+        require(self.min_turns >= fewest, "min_turns", || {
+            format!(
+                "must be at least {fewest} for a confidence of {}, got {}",
+                self.confidence, self.min_turns
+            )
+        })?;
+        require(self.turn_ms >= 1, "turn_ms", || "must be at least 1".into())?;
+        let slowdown = self.max_slowdown;
+        require(slowdown > 0.0 && slowdown < 1.0, "max_slowdown", || {
+            format!("must lie above 0 and below 1, got {slowdown}")
+        })?;
         let samples_us = u64::from(self.min_samples).saturating_mul(self.min_sample_us);
-        let sampling_ms = samples_us.div_ceil(1_000).max(self.min_sampling_ms);
+        let turns_ms = u64::from(self.min_turns).saturating_mul(self.turn_ms);
+        let sampling_ms = samples_us
+            .div_ceil(1_000)
+            .max(self.min_sampling_ms)
+            .max(turns_ms);
         let needed_ms = self.max_warm_up_ms.saturating_add(sampling_ms);
         require(self.budget_ms >= needed_ms, "budget_ms", || {
             format!(
@@ -89,11 +132,18 @@ impl Protocol {
             target_relative_width,
             max_relative_width,
             confidence,
+            turn_ms,
+            min_turns,
+            max_slowdown,
+            cache,
+            sustained_minutes,
         } = self;
+        let cache = cache.word();
         format!(
             "min_sample_us={min_sample_us},min_samples={min_samples},min_sampling_ms={min_sampling_ms},\
              budget_ms={budget_ms},max_warm_up_ms={max_warm_up_ms},target_relative_width={target_relative_width},\
-             max_relative_width={max_relative_width},confidence={confidence}"
+             max_relative_width={max_relative_width},confidence={confidence},turn_ms={turn_ms},min_turns={min_turns},\
+             max_slowdown={max_slowdown},cache={cache},sustained_minutes={sustained_minutes}"
         )
     }
 
@@ -124,6 +174,18 @@ impl Protocol {
     /// lie on the same side of it with probability 2 / 2^n.
     fn fewest_samples(&self) -> u32 {
         (2.0 / (1.0 - self.confidence)).log2().ceil() as u32
+    }
+}
+
+// === impl Cache ===
+
+impl Cache {
+    /// The word for it in files: `hot`, `cold`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Cold => "cold",
+        }
     }
 }
 
@@ -171,8 +233,16 @@ mod tests {
             "measuring protocol: `min_samples` must be at least 6 for a confidence of 0.95, got 5"
         );
         assert_eq!(
-            fault(|p| p.budget_ms = 699),
-            "measuring protocol: `budget_ms` must be at least 700: `max_warm_up_ms` and 200 ms of sampling, got 699"
+            fault(|p| p.budget_ms = 979),
+            "measuring protocol: `budget_ms` must be at least 980: `max_warm_up_ms` and 480 ms of sampling, got 979"
+        );
+        assert_eq!(
+            fault(|p| p.min_turns = 5),
+            "measuring protocol: `min_turns` must be at least 6 for a confidence of 0.95, got 5"
+        );
+        assert_eq!(
+            fault(|p| p.max_slowdown = f64::NAN),
+            "measuring protocol: `max_slowdown` must lie above 0 and below 1, got NaN"
         );
         assert_eq!(
             fault(|p| p.confidence = 1.0),
@@ -194,6 +264,7 @@ mod tests {
         let protocol = Protocol {
             confidence: 0.99,
             min_samples: 7,
+            min_turns: 8,
             ..Protocol::default()
         };
         assert!(protocol.check().is_err());
@@ -245,7 +316,8 @@ mod tests {
         assert_eq!(
             Protocol::default().key(),
             "min_sample_us=500,min_samples=30,min_sampling_ms=200,budget_ms=10000,max_warm_up_ms=500,\
-             target_relative_width=0.02,max_relative_width=0.1,confidence=0.95"
+             target_relative_width=0.02,max_relative_width=0.1,confidence=0.95,turn_ms=80,min_turns=6,max_slowdown=0.05,\
+             cache=hot,sustained_minutes=0"
         );
     }
 }

@@ -19,6 +19,22 @@ pub fn quantile(samples: &[f64], fraction: f64) -> f64 {
     quantile_of_sorted(&sorted, fraction)
 }
 
+/// The samples, by their index, that lie farther above the third quartile or below the first than three times the
+/// distance of the two (Tukey, "Exploratory Data Analysis", 1977: "far out").
+pub fn outliers(samples: &[f64]) -> Vec<usize> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let (first, third) = (
+        quantile_of_sorted(&sorted, 0.25),
+        quantile_of_sorted(&sorted, 0.75),
+    );
+    let fence = 3.0 * (third - first);
+    let far_out = |sample: f64| sample > third + fence || sample < first - fence;
+    (0..samples.len())
+        .filter(|&index| far_out(samples[index]))
+        .collect()
+}
+
 /// An interval that holds the true median with the given confidence: the ends `(low, high)`. NaN when there are fewer
 /// than two samples: one says nothing about its spread. `samples` stand in the order in which they were taken.
 ///
@@ -144,7 +160,7 @@ fn sign_correlation(samples: &[f64]) -> f64 {
     if square > 0.0 { product / square } else { 0.0 }
 }
 
-fn quantile_of_sorted(sorted: &[f64], fraction: f64) -> f64 {
+pub(crate) fn quantile_of_sorted(sorted: &[f64], fraction: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;
     };
@@ -192,6 +208,16 @@ mod tests {
     #[test]
     fn interval_of_equal_samples_has_no_width() {
         assert_eq!(bootstrap_median_interval(&[2.0; 40], 0.95, 1), (2.0, 2.0));
+    }
+
+    #[test]
+    fn samples_far_out_are_flagged_by_index() {
+        let mut samples = vec![1.0, 1.1, 0.9, 1.05, 0.95, 1.0, 1.1, 0.9];
+        assert_eq!(outliers(&samples), [0_usize; 0]);
+        samples.insert(3, 4.0);
+        samples.push(0.1);
+        assert_eq!(outliers(&samples), [3, 9]);
+        assert_eq!(outliers(&[]), [0_usize; 0]);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 
 use bespoke_device::{Machine, TargetFingerprint};
 use bespoke_graph::{Activation, Cost, Graph, GraphHash, Op};
-use bespoke_measure::{Environment, Estimate, Latency, Measurement, Protocol, Verdict};
+use bespoke_measure::{
+    Correction, Environment, Estimate, Latency, Measurement, OperatorTime, Protocol, Sustained,
+    Turn, Verdict,
+};
 use bespoke_predict::{Network, Prior};
 use bespoke_study::{
     Accuracy, EarlierStudy, LatencySample, PredictorInfo, Source, SpaceId, Study, StudyName,
@@ -97,6 +100,26 @@ fn measurement(verdict: Verdict) -> Measurement {
         samples_ms: vec![0.1 + 0.2, 1e-7],
         compile_ms: None,
         first_run_ms: Some(2.5),
+        correction: Some(Correction {
+            factor: 1.04,
+            low: 1.03,
+            high: 1.05,
+            reference_ms: 0.7,
+        }),
+        energy_mj: Some(2.25),
+        peak_memory_bytes: Some(1 << 40),
+        operators: vec![OperatorTime {
+            name: "Conv_0".to_owned(),
+            ms: 0.05,
+        }],
+        turns: vec![Turn {
+            samples: 2,
+            slowdown: None,
+        }],
+        sustained: Some(Sustained {
+            first_ms: 0.1,
+            last_ms: 0.2,
+        }),
     }
 }
 

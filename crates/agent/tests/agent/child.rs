@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use bespoke_agent::{AgentError, Limits, measure_local};
+use bespoke_agent::{AgentError, Bench, Limits, measure_local};
 use bespoke_device::TargetSpec;
-use bespoke_measure::{Environment, Measurement, Verdict};
+use bespoke_measure::{Measurement, Protocol, Verdict};
 
 use crate::{LIMITS, WORKER, onnx, protocol, shell};
 
@@ -77,31 +77,51 @@ async fn child_that_does_not_exist_is_an_error() {
     );
 }
 
+/// A child that is ready at once and whose turns take 1 and 9 ms by turns.
+fn restless() -> Vec<OsString> {
+    let ready = r#"{"ready":{"environment":{"facts":{}},"compile_ms":7.0,"first_run_ms":null}}"#;
+    let turn = |ms: f64| {
+        let sensed = r#"{"megahertz":null,"celsius":null}"#;
+        format!(r#"{{"samples":{{"samples_ms":[{ms},{ms}],"sensed":{sensed}}}}}"#)
+    };
+    let (quick, slow) = (turn(1.0), turn(9.0));
+    shell(&format!(
+        "echo '{ready}'; while read -r _; do echo '{quick}'; read -r _; echo '{slow}'; done"
+    ))
+}
+
 #[tokio::test]
 async fn unstable_measurement_is_taken_three_times() {
-    let folder = tempfile::tempdir().unwrap();
-    let unstable = Measurement {
-        protocol: protocol(),
-        environment: Environment::default(),
-        verdict: Verdict::Unstable {
-            reason: "noise".to_owned(),
-        },
-        samples_ms: vec![1.0, 9.0],
-        compile_ms: None,
-        first_run_ms: None,
+    // Its turns take no time, and there are the more of them the longer the budget is.
+    let protocol = Protocol {
+        budget_ms: 60,
+        ..protocol()
     };
-    let answer = folder.path().join("answer");
-    std::fs::write(&answer, serde_json::to_string(&unstable).unwrap()).unwrap();
-    let count = folder.path().join("count");
-    let script = format!(
-        "cat >/dev/null; echo >>{}; cat {}",
-        count.display(),
-        answer.display()
-    );
-    let measurement = measure(&shell(&script), "tract/b1/t1/f32", &LIMITS).await;
-    assert_eq!(measurement.verdict, unstable.verdict);
+    let target = "tract/b1/t1/f32".parse().expect("it is a target");
+    let measured = measure_local(&restless(), &target, &onnx(), &protocol, &LIMITS).await;
+    let measurement = measured.expect("the shell is there");
+    assert_eq!(measurement.verdict.word(), "unstable");
     assert_eq!(measurement.environment.facts["tries"], "3");
-    assert_eq!(std::fs::read_to_string(count).unwrap(), "\n\n\n");
+    assert_eq!(measurement.compile_ms, Some(7.0));
+    assert!(measurement.samples_ms.contains(&9.0));
+}
+
+#[tokio::test]
+async fn networks_of_a_batch_are_answered_in_their_order() {
+    let worker = vec![OsString::from(WORKER)];
+    let bench = Bench::new(worker, LIMITS);
+    let target: TargetSpec = "tract/b1/t1/f32".parse().expect("it is a target");
+    let networks = [onnx(), b"no network".to_vec(), onnx()];
+    let measured = bench.measure(&target, &networks, &protocol()).await;
+    let measured = measured.expect("the child is there");
+    assert!(
+        measured[0].samples_ms.len() >= 10,
+        "{:?}",
+        measured[0].verdict
+    );
+    assert_eq!(measured[1].verdict.word(), "does_not_compile");
+    assert!(measured[2].turns.iter().all(|turn| turn.slowdown.is_some()));
+    assert!(!bench.timed().is_zero());
 }
 
 #[tokio::test]

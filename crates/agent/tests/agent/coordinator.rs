@@ -216,15 +216,16 @@ impl Service {
         let mut script = self.script.lock().expect("no holder panics");
         script.cut_short = script.cut_short.checked_sub(1)?;
         Some(wire::LeaseWorkResponse {
-            work: Some(wire::Work::default()),
+            work: vec![wire::Work::default()],
         })
     }
 
-    /// Work, or that there is none yet.
-    fn next_work(&self) -> Result<Option<Work>, Status> {
+    /// Work, as much as there is and may be.
+    fn next_work(&self, most: usize) -> Result<Vec<Work>, Status> {
         let mut script = self.script.lock().expect("no holder panics");
+        let count = script.work.len().min(most);
         match script.registered {
-            true => Ok(script.work.pop_front()),
+            true => Ok(script.work.drain(..count).collect()),
             false => Err(Status::not_found("no such agent")),
         }
     }
@@ -249,15 +250,17 @@ impl FleetService for Service {
 
     async fn lease_work(
         &self,
-        _: Request<wire::LeaseWorkRequest>,
+        request: Request<wire::LeaseWorkRequest>,
     ) -> Result<Response<wire::LeaseWorkResponse>, Status> {
+        let (_, _, most): (String, Duration, u32) = request.into_inner().try_into()?;
         loop {
             let changed = self.change.notified();
             if let Some(lease) = self.cut_short() {
                 return Ok(Response::new(lease));
             }
-            if let Some(work) = self.next_work()? {
-                return Ok(Response::new(Some(work).into()));
+            let work = self.next_work(most as usize)?;
+            if !work.is_empty() {
+                return Ok(Response::new(work.into()));
             }
             changed.await;
         }

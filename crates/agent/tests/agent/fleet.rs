@@ -245,12 +245,13 @@ async fn present_work_is_finished_before_the_agent_leaves() {
     let gate = folder.path().join("gate");
     let made = std::process::Command::new("mkfifo").arg(&gate).status();
     assert!(made.unwrap().success());
-    let mut coordinator = Coordinator::start(waiting([8, 9]));
+    let mut coordinator = Coordinator::start(waiting([8]));
     let script = format!("read -r line <{}; kill -9 $$", gate.display());
     let agent = start(&coordinator, shell(&script));
     coordinator.heartbeat().await;
     let leaving = tokio::spawn(agent.stop());
     coordinator.heartbeat().await;
+    coordinator.change(|script| script.work.push_back(work(9)));
     tokio::task::spawn_blocking(move || std::fs::write(gate, "go\n"))
         .await
         .unwrap()

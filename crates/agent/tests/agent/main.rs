@@ -40,6 +40,8 @@ pub fn protocol() -> Protocol {
         max_warm_up_ms: 20,
         target_relative_width: 0.9,
         max_relative_width: 0.9,
+        turn_ms: 5,
+        max_slowdown: 0.9,
         ..Protocol::default()
     }
 }

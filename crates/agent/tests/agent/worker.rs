@@ -5,7 +5,6 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use bespoke_measure::{Measurement, Verdict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -54,12 +53,10 @@ fn assert_refused(output: &Output, sentence: &str) {
 fn assert_does_not_compile(output: &Output) -> String {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
-    let measurement: Measurement =
-        serde_json::from_slice(&output.stdout).expect("it is a measurement");
-    match measurement.verdict {
-        Verdict::DoesNotCompile { reason } => reason,
-        verdict => panic!("{verdict}"),
-    }
+    let reply: Value = serde_json::from_slice(&output.stdout).expect("it is a reply");
+    let verdict = &reply["failed"]["verdict"];
+    assert_eq!(verdict["verdict"], "does_not_compile", "{reply}");
+    verdict["reason"].to_string()
 }
 
 /// The network with some of its bytes, which are there once, in place of others.
@@ -98,7 +95,18 @@ fn request_that_lies_about_its_length_is_refused() {
     let refusal = |told| answer(&request(&header(told), &onnx));
     assert_refused(&refusal(length + 1), "by its header, got");
     assert_refused(&refusal(u64::MAX), "by its header, got");
-    assert_refused(&refusal(length - 1), "is longer than");
+}
+
+#[test]
+fn command_that_makes_no_sense_is_refused() {
+    let onnx = onnx();
+    let mut request = request(&header(onnx.len() as u64), &onnx);
+    request.extend_from_slice(b"{\"run\": \"rm\"}\n");
+    let output = answer(&request);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    assert!(complaint.starts_with("a command: "), "{complaint}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("{\"ready\":"));
 }
 
 #[test]

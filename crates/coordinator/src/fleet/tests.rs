@@ -47,14 +47,11 @@ fn order(inputs: usize, cpu_model: &str) -> Order {
 }
 
 fn measurement() -> Progress {
-    Progress::Measured(Box::new(Measurement {
-        protocol: Protocol::default(),
-        environment: Environment::default(),
-        verdict: Verdict::TimedOut,
-        samples_ms: Vec::new(),
-        compile_ms: None,
-        first_run_ms: None,
-    }))
+    Progress::Measured(Box::new(Measurement::new(
+        Protocol::default(),
+        Environment::default(),
+        Verdict::TimedOut,
+    )))
 }
 
 /// A fleet with agents a and b of one model, and the time.
@@ -66,10 +63,8 @@ fn fleet() -> (Fleet, Instant) {
 }
 
 fn lease(fleet: &mut Fleet, name: &str, now: Instant) -> (LeaseId, Order) {
-    fleet
-        .lease(name, now)
-        .expect("it is registered")
-        .expect("there is work")
+    let mut leased = fleet.lease(name, 1, now).expect("it is registered");
+    leased.pop().expect("there is work")
 }
 
 #[test]
@@ -83,7 +78,7 @@ fn expired_lease_is_reassigned_and_its_late_report_refused() {
             agent: "a".to_owned()
         }
     );
-    assert_eq!(fleet.lease("b", now).expect("registered"), None);
+    assert_eq!(fleet.lease("b", 1, now).expect("registered"), []);
     assert!(!fleet.expire(now + TIMEOUT / 2));
 
     let later = now + TIMEOUT;
@@ -160,7 +155,7 @@ fn work_that_is_lost_three_times_fails_with_the_agents_that_lost_it() {
         error.to_string(),
         "the measurement was lost 3 times: the agents that took it fell silent (a, b, a)"
     );
-    assert_eq!(fleet.lease("b", now).expect("registered"), None);
+    assert_eq!(fleet.lease("b", 1, now).expect("registered"), []);
 }
 
 #[test]
@@ -169,7 +164,7 @@ fn same_order_is_joined_and_both_hear_of_the_outcome() {
     let first = fleet.order(order(1, "x"));
     let (id, _) = lease(&mut fleet, "a", now);
     let second = fleet.order(order(1, "x"));
-    assert_eq!(fleet.lease("b", now).expect("registered"), None);
+    assert_eq!(fleet.lease("b", 1, now).expect("registered"), []);
     fleet
         .finish("a", id, measurement(), now)
         .expect("the lease is held");
@@ -203,7 +198,7 @@ fn work_goes_only_to_agents_whose_target_has_the_fingerprint() {
     let _progress = fleet.order(order(1, "y"));
     assert!(fleet.serves(&target(), &order(1, "y").fingerprint));
     assert!(!fleet.serves(&target(), &order(1, "z").fingerprint));
-    assert_eq!(fleet.lease("a", now).expect("registered"), None);
+    assert_eq!(fleet.lease("a", 1, now).expect("registered"), []);
     assert_eq!(lease(&mut fleet, "c", now).1, order(1, "y"));
 }
 
@@ -246,7 +241,7 @@ fn agent_that_leaves_gives_its_work_back() {
     }
     assert_eq!(*progress.borrow(), Progress::Queued);
     assert_eq!(
-        fleet.lease("c", now),
+        fleet.lease("c", 1, now),
         Err(FleetError::UnknownAgent {
             name: "c".to_owned()
         })
@@ -255,11 +250,50 @@ fn agent_that_leaves_gives_its_work_back() {
 }
 
 #[test]
+fn work_for_one_target_is_lent_together_and_shared_among_agents() {
+    let (mut fleet, now) = fleet();
+    fleet.register(agent("c", "y"), now).expect("same version");
+    let _progress: Vec<_> = (1..=5)
+        .map(|inputs| fleet.order(order(inputs, "x")))
+        .collect();
+    let _other = fleet.order(order(1, "y"));
+    let numbers =
+        |leased: &[(LeaseId, Order)]| leased.iter().map(|(id, _)| id.0).collect::<Vec<_>>();
+    let first = fleet.lease("a", 8, now).expect("registered");
+    assert_eq!(numbers(&first), [101, 102, 103], "half of five, rounded up");
+    let second = fleet.lease("b", 8, now).expect("registered");
+    assert_eq!(numbers(&second), [104]);
+    assert_eq!(fleet.lease("b", 8, now).expect("registered").len(), 1);
+    assert_eq!(fleet.lease("b", 8, now).expect("registered"), []);
+    assert_eq!(fleet.lease("c", 8, now).expect("registered").len(), 1);
+    // Each lease ends by itself.
+    fleet
+        .finish("a", LeaseId(102), measurement(), now)
+        .expect("it is held");
+    fleet.heartbeat("a", LeaseId(103), now).expect("it is held");
+    let late = fleet.heartbeat("a", LeaseId(102), now);
+    assert!(
+        matches!(late, Err(FleetError::LeaseEnded { .. })),
+        "{late:?}"
+    );
+}
+
+#[test]
+fn an_agent_that_asks_for_little_gets_no_more() {
+    let (mut fleet, now) = fleet();
+    let _progress: Vec<_> = (1..=8)
+        .map(|inputs| fleet.order(order(inputs, "x")))
+        .collect();
+    assert_eq!(fleet.lease("a", 2, now).expect("registered").len(), 2);
+    assert_eq!(fleet.lease("a", 0, now).expect("registered").len(), 1);
+}
+
+#[test]
 fn silent_agent_is_forgotten() {
     let (mut fleet, now) = fleet();
     let end = fleet.next_end().expect("there are agents");
     assert_eq!(end, now + TIMEOUT + LONGEST_SILENCE);
-    fleet.lease("b", end).expect("it is still registered");
+    fleet.lease("b", 1, end).expect("it is still registered");
     assert!(fleet.expire(end));
     assert!(fleet.agents().map(|agent| &*agent.name).eq(["b"]));
 }
@@ -284,7 +318,7 @@ fn agent_of_another_version_is_refused_with_both() {
 fn work_that_nobody_waits_for_is_not_given_out() {
     let (mut fleet, now) = fleet();
     drop(fleet.order(order(1, "x")));
-    assert_eq!(fleet.lease("a", now).expect("registered"), None);
+    assert_eq!(fleet.lease("a", 1, now).expect("registered"), []);
     let progress = fleet.order(order(1, "x"));
     lease(&mut fleet, "a", now);
     assert_eq!(

@@ -31,8 +31,9 @@ impl FleetService for Services {
         &self,
         request: Request<LeaseWorkRequest>,
     ) -> Result<Response<LeaseWorkResponse>, Status> {
-        let (agent, wait): (String, Duration) = request.into_inner().try_into()?;
-        let work = self.while_open(self.dispatch.lease(&agent, wait)).await?;
+        let (agent, wait, most): (String, Duration, u32) = request.into_inner().try_into()?;
+        let leasing = self.dispatch.lease(&agent, wait, most);
+        let work = self.while_open(leasing).await?;
         Ok(Response::new(work.into()))
     }
 

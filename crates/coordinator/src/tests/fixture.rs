@@ -234,8 +234,8 @@ impl FakeAgent {
         let name = name.to_owned();
         let task = tokio::spawn(async move {
             while manner.most.is_none_or(|most| *counter.borrow() < most) {
-                let leased = dispatch.lease(&name, Duration::from_secs(30)).await;
-                let Some(work) = leased.expect("it is registered") else {
+                let leased = dispatch.lease(&name, Duration::from_secs(30), 1).await;
+                let Some(work) = leased.expect("it is registered").pop() else {
                     continue;
                 };
                 if let Some(barrier) = manner.barrier.take() {
@@ -300,12 +300,10 @@ pub fn valid(onnx: &[u8]) -> Verdict {
 
 fn measurement(work: &Work, verdict: Verdict) -> Measurement {
     Measurement {
-        protocol: work.protocol.clone(),
-        environment: Environment::default(),
-        verdict,
         samples_ms: vec![1.0],
         compile_ms: Some(1.0),
         first_run_ms: Some(1.0),
+        ..Measurement::new(work.protocol.clone(), Environment::default(), verdict)
     }
 }
 

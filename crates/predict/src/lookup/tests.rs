@@ -270,12 +270,12 @@ fn a_format_is_known_by_the_end_of_the_files_name() {
 #[test]
 fn a_table_of_ones_own_holds_time_deviation_and_number_of_the_samples() {
     let alone = |samples_ms: &[f64]| Measurement {
-        protocol: Protocol::default(),
-        environment: Environment::default(),
-        verdict: Verdict::TimedOut,
         samples_ms: samples_ms.to_vec(),
-        compile_ms: None,
-        first_run_ms: None,
+        ..Measurement::new(
+            Protocol::default(),
+            Environment::default(),
+            Verdict::TimedOut,
+        )
     };
     let conv = Entry::new(2.5, &alone(&[1.0, 2.0, 6.0]));
     let pool = Entry::new(0.25, &alone(&[0.5]));

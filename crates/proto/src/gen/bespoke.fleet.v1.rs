@@ -93,6 +93,21 @@ pub struct Protocol {
     /// Sampling lasts at least this long.
     #[prost(message, optional, tag = "8")]
     pub min_sampling: ::core::option::Option<::prost_types::Duration>,
+    /// Length of one turn, after which other networks and the reference have theirs.
+    #[prost(message, optional, tag = "9")]
+    pub turn: ::core::option::Option<::prost_types::Duration>,
+    /// Fewest turns that count.
+    #[prost(uint32, tag = "10")]
+    pub min_turns: u32,
+    /// A turn counts when the reference beside it was slower than when left alone by this fraction at most.
+    #[prost(double, tag = "11")]
+    pub max_slowdown: f64,
+    /// What the caches hold when a pass begins.
+    #[prost(enumeration = "Cache", tag = "12")]
+    pub cache: i32,
+    /// How long to go on, to see what heat does, in minutes; 0: as long as the interval needs.
+    #[prost(uint32, tag = "13")]
+    pub sustained_minutes: u32,
 }
 /// One measurement. Times are milliseconds in floating point: they are often shorter than what a Duration can hold
 /// without rounding.
@@ -131,6 +146,70 @@ pub struct Measurement {
     /// The first pass; absent if it did not get there.
     #[prost(double, optional, tag = "10")]
     pub first_run_ms: ::core::option::Option<f64>,
+    /// What the median was divided by; absent if the machine was not seen to be slower than when left alone.
+    #[prost(message, optional, tag = "11")]
+    pub correction: ::core::option::Option<Correction>,
+    /// Energy of one pass in millijoules, idle power included; absent where the machine does not count it.
+    #[prost(double, optional, tag = "12")]
+    pub energy_mj: ::core::option::Option<f64>,
+    /// Most memory that was resident in the process that measured; absent where the system does not tell.
+    #[prost(uint64, optional, tag = "13")]
+    pub peak_memory_bytes: ::core::option::Option<u64>,
+    /// What each operator took in one pass, in the order run; empty where the runtime cannot tell.
+    #[prost(message, repeated, tag = "14")]
+    pub operators: ::prost::alloc::vec::Vec<OperatorTime>,
+    /// The turns in which the samples were taken, in order.
+    #[prost(message, repeated, tag = "15")]
+    pub turns: ::prost::alloc::vec::Vec<Turn>,
+    /// Latencies of the first and the last minute; only of a sustained measurement.
+    #[prost(message, optional, tag = "16")]
+    pub sustained: ::core::option::Option<Sustained>,
+}
+/// Samples that were taken one after the other.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Turn {
+    /// How many.
+    #[prost(uint32, tag = "1")]
+    pub samples: u32,
+    /// Latency of the reference beside them by its latency on the machine left alone; absent where there was no reference.
+    #[prost(double, optional, tag = "2")]
+    pub slowdown: ::core::option::Option<f64>,
+}
+/// What heat did to a latency.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Sustained {
+    /// The latency in the first minute, in milliseconds.
+    #[prost(double, tag = "1")]
+    pub first_ms: f64,
+    /// The latency in the last minute, in milliseconds.
+    #[prost(double, tag = "2")]
+    pub last_ms: f64,
+}
+/// How much slower than when left alone the machine was, by a reference network timed between the samples.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Correction {
+    /// The reference's latency at the time by `reference_ms`.
+    #[prost(double, tag = "1")]
+    pub factor: f64,
+    /// Lower end of the factor's interval, which has the protocol's confidence.
+    #[prost(double, tag = "2")]
+    pub low: f64,
+    /// Upper end of the factor's interval.
+    #[prost(double, tag = "3")]
+    pub high: f64,
+    /// Milliseconds of the reference network when the machine is left alone.
+    #[prost(double, tag = "4")]
+    pub reference_ms: f64,
+}
+/// What an operator of the network took.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OperatorTime {
+    /// The operator, as the runtime calls it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Milliseconds in one pass.
+    #[prost(double, tag = "2")]
+    pub ms: f64,
 }
 /// Request of Register.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -155,13 +234,16 @@ pub struct LeaseWorkRequest {
     /// How long to wait for work; at most 30 seconds.
     #[prost(message, optional, tag = "2")]
     pub wait: ::core::option::Option<::prost_types::Duration>,
+    /// Most pieces of work to lend at once; 0: one.
+    #[prost(uint32, tag = "3")]
+    pub max_work: u32,
 }
 /// Response of LeaseWork.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LeaseWorkResponse {
-    /// The work; absent if there was none.
-    #[prost(message, optional, tag = "1")]
-    pub work: ::core::option::Option<Work>,
+    /// The work, all for one target and with a lease each, to be measured side by side; empty if there was none.
+    #[prost(message, repeated, tag = "1")]
+    pub work: ::prost::alloc::vec::Vec<Work>,
 }
 /// Request of Heartbeat.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -231,6 +313,39 @@ pub struct MeasureResponse {
     /// The measurement.
     #[prost(message, optional, tag = "1")]
     pub measurement: ::core::option::Option<Measurement>,
+}
+/// What the caches hold when a pass begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Cache {
+    /// Never sent.
+    Unspecified = 0,
+    /// What the pass before left.
+    Hot = 1,
+    /// Nothing of the network: they were filled with other data.
+    Cold = 2,
+}
+impl Cache {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CACHE_UNSPECIFIED",
+            Self::Hot => "CACHE_HOT",
+            Self::Cold => "CACHE_COLD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CACHE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CACHE_HOT" => Some(Self::Hot),
+            "CACHE_COLD" => Some(Self::Cold),
+            _ => None,
+        }
+    }
 }
 /// How a measurement ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

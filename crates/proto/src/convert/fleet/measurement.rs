@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use bespoke_measure::{Environment, Measurement, Protocol, Verdict};
+use bespoke_measure::{
+    Cache, Correction, Environment, Measurement, OperatorTime, Protocol, Sustained, Turn, Verdict,
+};
 
 use crate::{
     convert::{
-        ConvertError, all, duration, enumeration, milliseconds, present, required, study,
-        to_duration, unspecified,
+        ConvertError, all, duration, each, enumeration, latency, milliseconds, nested, present,
+        required, study, text, to_duration, unspecified,
     },
     fleet::v1 as wire,
 };
@@ -25,6 +27,15 @@ impl From<Protocol> for wire::Protocol {
             target_relative_width: protocol.target_relative_width,
             max_relative_width: protocol.max_relative_width,
             confidence: protocol.confidence,
+            turn: Some(to_duration(Duration::from_millis(protocol.turn_ms))),
+            min_turns: protocol.min_turns,
+            max_slowdown: protocol.max_slowdown,
+            cache: match protocol.cache {
+                Cache::Hot => wire::Cache::Hot,
+                Cache::Cold => wire::Cache::Cold,
+            }
+            .into(),
+            sustained_minutes: protocol.sustained_minutes,
         }
     }
 }
@@ -43,6 +54,15 @@ impl TryFrom<wire::Protocol> for Protocol {
             target_relative_width: message.target_relative_width,
             max_relative_width: message.max_relative_width,
             confidence: message.confidence,
+            turn_ms: whole("turn", message.turn, millisecond)?,
+            min_turns: message.min_turns,
+            max_slowdown: message.max_slowdown,
+            cache: match enumeration("cache", message.cache)? {
+                wire::Cache::Hot => Cache::Hot,
+                wire::Cache::Cold => Cache::Cold,
+                wire::Cache::Unspecified => return Err(unspecified("cache")),
+            },
+            sustained_minutes: message.sustained_minutes,
         };
         protocol.check().map_err(|error| {
             // On the wire the durations have no unit in their name.
@@ -87,6 +107,12 @@ impl From<Measurement> for wire::Measurement {
             samples_ms: measurement.samples_ms,
             compile_ms: measurement.compile_ms,
             first_run_ms: measurement.first_run_ms,
+            correction: measurement.correction.map(Into::into),
+            energy_mj: measurement.energy_mj,
+            peak_memory_bytes: measurement.peak_memory_bytes,
+            operators: measurement.operators.into_iter().map(Into::into).collect(),
+            turns: measurement.turns.into_iter().map(Into::into).collect(),
+            sustained: measurement.sustained.map(Into::into),
         }
     }
 }
@@ -118,8 +144,28 @@ impl TryFrom<wire::Measurement> for Measurement {
             samples_ms: all("samples_ms", message.samples_ms, milliseconds)?,
             compile_ms: time("compile_ms", message.compile_ms)?,
             first_run_ms: time("first_run_ms", message.first_run_ms)?,
+            correction: message
+                .correction
+                .map(|correction| nested("correction", correction))
+                .transpose()?,
+            energy_mj: message.energy_mj.map(energy).transpose()?,
+            peak_memory_bytes: message.peak_memory_bytes,
+            operators: each("operators", message.operators)?,
+            turns: each("turns", message.turns)?,
+            sustained: message
+                .sustained
+                .map(|sustained| nested("sustained", sustained))
+                .transpose()?,
         })
     }
+}
+
+fn energy(mj: f64) -> Result<f64, ConvertError> {
+    if mj.is_finite() && mj >= 0.0 {
+        return Ok(mj);
+    }
+    let reason = format!("must be a number of millijoules that is not negative, got {mj}");
+    Err(ConvertError::new("energy_mj", reason))
 }
 
 fn verdict(message: &wire::Measurement) -> Result<Verdict, ConvertError> {
@@ -151,4 +197,107 @@ fn verdict(message: &wire::Measurement) -> Result<Verdict, ConvertError> {
         }
         None => Ok(verdict),
     }
+}
+
+// === Correction ===
+
+impl From<Correction> for wire::Correction {
+    fn from(correction: Correction) -> Self {
+        let Correction {
+            factor,
+            low,
+            high,
+            reference_ms,
+        } = correction;
+        Self {
+            factor,
+            low,
+            high,
+            reference_ms,
+        }
+    }
+}
+
+impl TryFrom<wire::Correction> for Correction {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Correction) -> Result<Self, Self::Error> {
+        Ok(Self {
+            factor: positive_number("factor", message.factor)?,
+            low: positive_number("low", message.low)?,
+            high: positive_number("high", message.high)?,
+            reference_ms: latency("reference_ms", message.reference_ms)?.ms(),
+        })
+    }
+}
+
+// === OperatorTime ===
+
+impl From<OperatorTime> for wire::OperatorTime {
+    fn from(operator: OperatorTime) -> Self {
+        let OperatorTime { name, ms } = operator;
+        Self { name, ms }
+    }
+}
+
+impl TryFrom<wire::OperatorTime> for OperatorTime {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::OperatorTime) -> Result<Self, Self::Error> {
+        Ok(Self {
+            name: text("name", message.name)?,
+            ms: milliseconds("ms", message.ms)?,
+        })
+    }
+}
+
+// === Turn ===
+
+impl From<Turn> for wire::Turn {
+    fn from(turn: Turn) -> Self {
+        let Turn { samples, slowdown } = turn;
+        Self { samples, slowdown }
+    }
+}
+
+impl TryFrom<wire::Turn> for Turn {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Turn) -> Result<Self, Self::Error> {
+        let wire::Turn { samples, slowdown } = message;
+        Ok(Self {
+            samples,
+            slowdown: slowdown
+                .map(|slowdown| positive_number("slowdown", slowdown))
+                .transpose()?,
+        })
+    }
+}
+
+// === Sustained ===
+
+impl From<Sustained> for wire::Sustained {
+    fn from(sustained: Sustained) -> Self {
+        let Sustained { first_ms, last_ms } = sustained;
+        Self { first_ms, last_ms }
+    }
+}
+
+impl TryFrom<wire::Sustained> for Sustained {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::Sustained) -> Result<Self, Self::Error> {
+        Ok(Self {
+            first_ms: latency("first_ms", message.first_ms)?.ms(),
+            last_ms: latency("last_ms", message.last_ms)?.ms(),
+        })
+    }
+}
+
+fn positive_number(field: &str, value: f64) -> Result<f64, ConvertError> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(value);
+    }
+    let reason = format!("must be a positive number, got {value}");
+    Err(ConvertError::new(field, reason))
 }

@@ -15,6 +15,7 @@ use crate::{
 
 wraps_one!(wire::RegisterRequest { agent } with AgentInfo);
 wraps_list!(wire::ListAgentsResponse { agents } with AgentInfo);
+wraps_list!(wire::LeaseWorkResponse { work } with Work);
 wraps_one!(wire::MeasureResponse { measurement } with Measurement);
 
 // === RegisterResponse: how often to send a heartbeat ===
@@ -39,43 +40,27 @@ impl TryFrom<wire::RegisterResponse> for Duration {
     }
 }
 
-// === LeaseWorkRequest: the agent's name and how long to wait ===
+// === LeaseWorkRequest: the agent's name, how long to wait and how many pieces of work it takes at most ===
 
-impl From<(String, Duration)> for wire::LeaseWorkRequest {
-    fn from((agent, wait): (String, Duration)) -> Self {
+impl From<(String, Duration, u32)> for wire::LeaseWorkRequest {
+    fn from((agent, wait, max_work): (String, Duration, u32)) -> Self {
         Self {
             agent,
             wait: Some(to_duration(wait)),
+            max_work,
         }
     }
 }
 
-impl TryFrom<wire::LeaseWorkRequest> for (String, Duration) {
+impl TryFrom<wire::LeaseWorkRequest> for (String, Duration, u32) {
     type Error = ConvertError;
 
     fn try_from(message: wire::LeaseWorkRequest) -> Result<Self, Self::Error> {
         Ok((
             text("agent", message.agent)?,
             duration("wait", message.wait)?,
+            message.max_work.max(1),
         ))
-    }
-}
-
-// === LeaseWorkResponse ===
-
-impl From<Option<Work>> for wire::LeaseWorkResponse {
-    fn from(work: Option<Work>) -> Self {
-        Self {
-            work: work.map(Into::into),
-        }
-    }
-}
-
-impl TryFrom<wire::LeaseWorkResponse> for Option<Work> {
-    type Error = ConvertError;
-
-    fn try_from(message: wire::LeaseWorkResponse) -> Result<Self, Self::Error> {
-        message.work.map(|work| nested("work", work)).transpose()
     }
 }
 

@@ -1,7 +1,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bespoke_device::TargetSpec;
-use bespoke_measure::{Environment, Measurement, Protocol, Verdict};
+use bespoke_measure::{
+    Correction, Environment, Measurement, OperatorTime, Protocol, Sustained, Turn, Verdict,
+};
 use prost_types::Duration as WireDuration;
 
 use super::{
@@ -48,6 +50,32 @@ fn measurement(verdict: Verdict) -> Measurement {
         samples_ms: vec![0.1, 1e-7, 0.2],
         compile_ms: Some(80.0),
         first_run_ms: None,
+        correction: Some(Correction {
+            factor: 1.04,
+            low: 1.03,
+            high: 1.05,
+            reference_ms: 0.7,
+        }),
+        energy_mj: Some(2.25),
+        peak_memory_bytes: Some(1 << 40),
+        operators: vec![OperatorTime {
+            name: "Conv_0".to_owned(),
+            ms: 0.05,
+        }],
+        turns: vec![
+            Turn {
+                samples: 2,
+                slowdown: Some(1.04),
+            },
+            Turn {
+                samples: 1,
+                slowdown: None,
+            },
+        ],
+        sustained: Some(Sustained {
+            first_ms: 0.1,
+            last_ms: 0.2,
+        }),
     }
 }
 
@@ -78,9 +106,9 @@ fn work_and_leases_round_trip() {
     let name = "pi-4".to_owned();
     round_trips::<wire::Work, _>(work());
     round_trips::<wire::RegisterResponse, _>(Duration::new(2, 999_999_999));
-    round_trips::<wire::LeaseWorkRequest, _>((name.clone(), Duration::ZERO));
-    round_trips::<wire::LeaseWorkResponse, _>(Some(work()));
-    round_trips::<wire::LeaseWorkResponse, _>(None);
+    round_trips::<wire::LeaseWorkRequest, _>((name.clone(), Duration::ZERO, 3));
+    round_trips::<wire::LeaseWorkResponse, _>(vec![work(), work()]);
+    round_trips::<wire::LeaseWorkResponse, _>(Vec::<Work>::new());
     round_trips::<wire::HeartbeatRequest, _>((name.clone(), LeaseId(3)));
     round_trips::<wire::ReportWorkRequest, _>((name, LeaseId(3), valid()));
     round_trips::<wire::MeasureRequest, _>((vec![1], target(), Some(Protocol::default())));
@@ -163,7 +191,7 @@ fn requests_without_their_parts_are_refused_by_field() {
         wire.heartbeat_interval = duration_of(0, 0);
     });
     let name = "pi-4".to_owned();
-    let refuses = refused::<wire::LeaseWorkRequest, _>((name.clone(), Duration::ZERO));
+    let refuses = refused::<wire::LeaseWorkRequest, _>((name.clone(), Duration::ZERO, 1));
     refuses("agent", |wire| wire.agent.clear());
     refuses("wait", |wire| wire.wait = None);
     let refuses = refused::<wire::HeartbeatRequest, _>((name.clone(), LeaseId(1)));
@@ -218,6 +246,21 @@ fn measurement_that_makes_no_sense_is_refused_by_field() {
     refuses("high_ms", |wire| wire.high_ms = Some(1.0));
     refuses("samples_ms[2]", |wire| wire.samples_ms[2] = f64::NAN);
     refuses("compile_ms", |wire| wire.compile_ms = Some(-1.0));
+    refuses("correction.factor", |wire| {
+        wire.correction.as_mut().expect("it is set").factor = 0.0;
+    });
+    refuses("correction.reference_ms", |wire| {
+        wire.correction.as_mut().expect("it is set").reference_ms = -1.0;
+    });
+    refuses("energy_mj", |wire| wire.energy_mj = Some(f64::NAN));
+    refuses("operators[0].name", |wire| wire.operators[0].name.clear());
+    refuses("operators[0].ms", |wire| wire.operators[0].ms = -1.0);
+    refuses("turns[1].slowdown", |wire| {
+        wire.turns[1].slowdown = Some(0.0)
+    });
+    refuses("sustained.last_ms", |wire| {
+        wire.sustained.as_mut().expect("it is set").last_ms = 0.0;
+    });
     refuses("first_run_ms", |wire| {
         wire.first_run_ms = Some(f64::INFINITY)
     });
