@@ -32,6 +32,15 @@ pub struct Dispatch {
     lease_timeout: Duration,
 }
 
+/// What was measured of a network on a target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// Its latency.
+    pub latency: Estimate,
+    /// Energy of a pass in millijoules, positive, where the target reports it.
+    pub energy_mj: Option<f64>,
+}
+
 /// What happens while a measurement is awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waiting {
@@ -247,17 +256,22 @@ impl Dispatch {
         }
     }
 
-    /// The latency of a network, measured unless the store knows it, or why it has none: the verdict in words.
+    /// What a network takes, measured unless the store knows it, or why nothing is known: the verdict in words.
     ///
     /// # Errors
     /// When the measurement could not be stored or looked up.
-    pub async fn latency(
+    pub async fn reading(
         &self,
         order: Order,
         tell: impl FnMut(Waiting),
-    ) -> Result<Result<Estimate, String>, CoordinatorError> {
+    ) -> Result<Result<Reading, String>, CoordinatorError> {
         match self.measure(order, tell).await {
-            Ok(measurement) => Ok(estimate(measurement.verdict)),
+            Ok(Measurement {
+                verdict, energy_mj, ..
+            }) => Ok(estimate(verdict).map(|latency| Reading {
+                latency,
+                energy_mj: energy_mj.filter(|mj| mj.is_finite() && *mj > 0.0),
+            })),
             Err(CoordinatorError::Job(error @ JobError::Lost { .. })) => Ok(Err(error.to_string())),
             Err(error) => Err(error),
         }
@@ -273,7 +287,7 @@ impl Dispatch {
         let known = self
             .store
             .measurement(order.graph, &order.fingerprint, &order.protocol)?;
-        if let Some(known) = known.filter(|known| is_final(&known.verdict)) {
+        if let Some(known) = known.filter(|known| is_final(known, order.needs_energy)) {
             return Ok(Ok(known));
         }
         let progress = fleet.order(order);
@@ -284,11 +298,12 @@ impl Dispatch {
 }
 
 /// Whether measuring again would tell nothing new. Other verdicts may have been the hour's and not the network's.
-fn is_final(verdict: &Verdict) -> bool {
-    matches!(
-        verdict,
-        Verdict::Valid { .. } | Verdict::DoesNotCompile { .. }
-    )
+fn is_final(known: &Measurement, needs_energy: bool) -> bool {
+    match known.verdict {
+        Verdict::Valid { .. } => known.energy_mj.is_some() || !needs_energy,
+        Verdict::DoesNotCompile { .. } => true,
+        _ => false,
+    }
 }
 
 /// The latency of a verdict, or the verdict in words.

@@ -17,6 +17,8 @@ pub struct Order {
     pub protocol: Protocol,
     /// The network as an ONNX file.
     pub onnx: Vec<u8>,
+    /// Whether what was measured without its energy is measured again.
+    pub needs_energy: bool,
 }
 
 /// Orders with the same key ask for the same measurement.

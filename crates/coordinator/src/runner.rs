@@ -10,8 +10,8 @@ use bespoke_accuracy::Evaluated;
 use bespoke_measure::Estimate;
 use bespoke_store::Store;
 use bespoke_study::{
-    Accuracy, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, TargetBound,
-    Trial, TrialId, TrialState,
+    Accuracy, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, Trial, TrialId,
+    TrialState,
 };
 use tokio::{
     sync::{RwLock, Semaphore, watch},
@@ -291,22 +291,18 @@ impl<'a> Runner<'a> {
         candidate: Candidate,
         outcome: Measured,
     ) -> Result<(), CoordinatorError> {
-        let latencies = match outcome {
-            Measured::Valid(latencies) => latencies,
+        let readings = match outcome {
+            Measured::Valid(readings) => readings,
             Measured::Invalid { reason } => {
                 trial.fail(reason)?;
                 return self.put(trial);
             }
             Measured::Broken(error) => return Err(error),
         };
-        let targets = self.spec.targets.iter().enumerate();
-        for (index, TargetBound { target, .. }) in targets {
-            if self.spec.needs_energy(index) {
-                let target = target.clone();
-                return Err(CoordinatorError::NoEnergy { target });
-            }
-        }
-        if let Some(violation) = self.spec.measured_violation(&latencies, &[]) {
+        let latencies: Vec<Estimate> = readings.iter().map(|reading| reading.latency).collect();
+        trial = trial.with_energies(readings.iter().map(|reading| reading.energy_mj).collect());
+        let violation = (self.spec).measured_violation(&latencies, trial.energies_mj());
+        if let Some(violation) = violation {
             trial.infeasible(latencies, violation)?;
             return self.put(trial);
         }

@@ -1,5 +1,6 @@
 //! Studies from beginning to end, with agents and a trainer that answer at once.
 
+mod energy;
 mod faulty;
 pub(crate) mod fixture;
 mod interrupted;

@@ -43,6 +43,7 @@ fn order(inputs: usize, cpu_model: &str) -> Order {
         fingerprint,
         protocol: Protocol::default(),
         onnx: vec![1],
+        needs_energy: false,
     }
 }
 

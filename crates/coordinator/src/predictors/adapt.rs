@@ -132,9 +132,10 @@ impl Predictors {
             fingerprint: wanted.fingerprint,
             protocol: wanted.protocol.clone(),
             onnx,
+            needs_energy: false,
         };
         let architecture = &candidate.architecture;
-        let measured = self.dispatch.latency(order, |waiting| {
+        let measured = self.dispatch.reading(order, |waiting| {
             let architecture = architecture.clone();
             tell(match waiting {
                 Waiting::NoAgent => AdaptEvent::Waiting { architecture },
@@ -144,9 +145,9 @@ impl Predictors {
                 },
             });
         });
-        let measured = measured.await?.map(|latency| LatencySample {
+        let measured = measured.await?.map(|reading| LatencySample {
             architecture: architecture.clone(),
-            latency,
+            latency: reading.latency,
         });
         tell(match &measured {
             Ok(sample) => AdaptEvent::Measured(sample.clone()),

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bespoke_device::{TargetFingerprint, TargetSpec};
 use bespoke_graph::Graph;
-use bespoke_measure::{Estimate, Protocol};
-use bespoke_study::{Activity, Trial, TrialId};
+use bespoke_measure::Protocol;
+use bespoke_study::{Activity, TargetBound, Trial, TrialId};
 use futures::future::join_all;
 
 use super::{Runner, blocking};
 use crate::{
     CoordinatorError,
     deployed::deployed,
-    dispatch::{Dispatch, Waiting},
+    dispatch::{Dispatch, Reading, Waiting},
     evaluation::{Course, Trained},
     journal::Journal,
     order::Order,
@@ -42,8 +42,8 @@ pub enum Step {
 
 /// What came of measuring a network on every target.
 pub enum Measured {
-    /// A latency for each target.
-    Valid(Vec<Estimate>),
+    /// What it takes on each target.
+    Valid(Vec<Reading>),
     /// A target has no latency for it.
     Invalid {
         /// Which and why.
@@ -58,7 +58,8 @@ struct Errand {
     dispatch: Arc<Dispatch>,
     journal: Arc<Journal>,
     trial: TrialId,
-    targets: Vec<(TargetSpec, TargetFingerprint)>,
+    /// Each with whether the energy has to be known.
+    targets: Vec<(TargetSpec, TargetFingerprint, bool)>,
     protocol: Protocol,
 }
 
@@ -67,12 +68,22 @@ struct Errand {
 impl Runner<'_> {
     /// Has a trial's network measured on every target, at the same time where there are agents for it.
     pub(super) fn spawn_measuring(&mut self, trial: &Trial, candidate: Candidate) {
-        let targets = self.spec.targets.iter().map(|bound| bound.target.clone());
+        let targets = self
+            .spec
+            .targets
+            .iter()
+            .zip(&self.study.targets)
+            .enumerate();
+        let target =
+            |(index, (bound, fingerprint)): (usize, (&TargetBound, &TargetFingerprint))| {
+                let needs_energy = self.spec.needs_energy(index);
+                (bound.target.clone(), *fingerprint, needs_energy)
+            };
         let errand = Errand {
             dispatch: self.resources.dispatch.clone(),
             journal: self.journal.clone(),
             trial: trial.id(),
-            targets: targets.zip(self.study.targets.iter().copied()).collect(),
+            targets: targets.map(target).collect(),
             protocol: self.spec.protocol.clone(),
         };
         self.steps.spawn(async move {
@@ -134,21 +145,24 @@ impl Errand {
     async fn run(&self, graph: &Graph) -> Result<Measured, CoordinatorError> {
         let graph = graph.clone();
         let (onnx, graph) = blocking(move || deployed(&graph)).await??;
-        let orders = self.targets.iter().map(|(target, fingerprint)| Order {
+        let order = |(target, fingerprint, needs_energy): &(TargetSpec, _, _)| Order {
             graph,
             target: target.clone(),
             fingerprint: *fingerprint,
             protocol: self.protocol.clone(),
             onnx: onnx.clone(),
-        });
+            needs_energy: *needs_energy,
+        };
+        let orders = self.targets.iter().map(order);
         let measured = join_all(orders.map(|order| self.measure(order))).await;
         collect(measured)
     }
 
     /// Has a network measured on one target and tells how it goes; the inner error is why it has no latency there.
-    async fn measure(&self, order: Order) -> Result<Result<Estimate, String>, CoordinatorError> {
-        let target = order.target.to_string();
-        let measured = self.dispatch.latency(order, |waiting| {
+    async fn measure(&self, order: Order) -> Result<Result<Reading, String>, CoordinatorError> {
+        let (spec, needs_energy) = (order.target.clone(), order.needs_energy);
+        let target = spec.to_string();
+        let measured = self.dispatch.reading(order, |waiting| {
             let target = target.clone();
             self.journal.activity(match waiting {
                 Waiting::NoAgent => Activity::WaitingForAgent { target },
@@ -160,18 +174,21 @@ impl Errand {
             });
         });
         let measured = measured.await?;
+        if needs_energy && matches!(&measured, Ok(reading) if reading.energy_mj.is_none()) {
+            return Err(CoordinatorError::NoEnergy { target: spec });
+        }
         Ok(measured.map_err(|reason| format!("{target}: {reason}")))
     }
 }
 
-/// The latencies, or the first reason in the order of the targets why there are none.
+/// The readings, or the first reason in the order of the targets why there are none.
 fn collect(
-    measured: Vec<Result<Result<Estimate, String>, CoordinatorError>>,
+    measured: Vec<Result<Result<Reading, String>, CoordinatorError>>,
 ) -> Result<Measured, CoordinatorError> {
-    let measured: Vec<Result<Estimate, String>> = measured.into_iter().collect::<Result<_, _>>()?;
-    let latencies: Result<Vec<Estimate>, String> = measured.into_iter().collect();
-    Ok(match latencies {
-        Ok(latencies) => Measured::Valid(latencies),
+    let measured: Vec<Result<Reading, String>> = measured.into_iter().collect::<Result<_, _>>()?;
+    let readings: Result<Vec<Reading>, String> = measured.into_iter().collect();
+    Ok(match readings {
+        Ok(readings) => Measured::Valid(readings),
         Err(reason) => Measured::Invalid { reason },
     })
 }

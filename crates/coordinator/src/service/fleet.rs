@@ -103,6 +103,7 @@ impl Services {
             fingerprint,
             protocol,
             onnx,
+            needs_energy: false,
         };
         self.dispatch.measure(order, |_| {}).await
     }

@@ -174,7 +174,12 @@ struct Manner {
     barrier: Option<Arc<Barrier>>,
     /// It asks for no more work once it has measured so much.
     most: Option<usize>,
+    /// It reports energy on tract: [`WATTS`] for as long as a pass takes.
+    meters: bool,
 }
+
+/// What a pass of a metering agent draws.
+pub const WATTS: f64 = 2.0;
 
 impl FakeAgent {
     /// Measures whatever comes.
@@ -211,6 +216,15 @@ impl FakeAgent {
         })
     }
 
+    /// Measures whatever comes, and its energy on tract.
+    pub fn metering(coordinator: &Coordinator, name: &str) -> Self {
+        let manner = Manner {
+            meters: true,
+            ..Manner::default()
+        };
+        Self::spawn(coordinator, name, manner, |work| valid(&work.onnx))
+    }
+
     /// Answers with the verdict of a function.
     pub fn answering(
         coordinator: &Coordinator,
@@ -241,7 +255,7 @@ impl FakeAgent {
                 if let Some(barrier) = manner.barrier.take() {
                     barrier.wait().await;
                 }
-                let measurement = measurement(&work, verdict(&work));
+                let measurement = measurement(&work, verdict(&work), manner.meters);
                 dispatch
                     .report(&name, work.lease, measurement)
                     .expect("the lease is held");
@@ -298,8 +312,11 @@ pub fn valid(onnx: &[u8]) -> Verdict {
     }
 }
 
-fn measurement(work: &Work, verdict: Verdict) -> Measurement {
+fn measurement(work: &Work, verdict: Verdict, meters: bool) -> Measurement {
+    let median_ms = verdict.estimate().map(|estimate| estimate.median_ms.ms());
+    let energy_mj = median_ms.map(|ms| WATTS * ms);
     Measurement {
+        energy_mj: energy_mj.filter(|_| meters && work.target == target()),
         samples_ms: vec![1.0],
         compile_ms: Some(1.0),
         first_run_ms: Some(1.0),
