@@ -63,7 +63,7 @@ fn rounded(number: f64, tolerance: f64) -> Figure {
 fn row(check: &Check) -> Vec<String> {
     let tolerance = match check.tolerance {
         0.0 => String::new(),
-        tolerance => format!("{tolerance:?}"),
+        tolerance => rounded(tolerance, tolerance).to_string(),
     };
     vec![
         if check.holds() { "yes" } else { "NO" }.to_owned(),
@@ -89,6 +89,7 @@ mod tests {
         let rounded = |number, tolerance| rounded(number, tolerance).to_string();
         assert_eq!(rounded(17.769_055_648_085_843, 0.00005), "17.769056");
         assert_eq!(rounded(1.141_234e-6, 5e-9), "1.1412e-6");
+        assert_eq!(rounded(2.805_493e-8, 2.805_493e-8), "2.8e-8");
         assert_eq!(rounded(0.1 + 0.2, 0.0), "0.30000000000000004");
     }
 }
