@@ -10,8 +10,8 @@ pub fn study(name: &str, strategy: &str, trials: u32, more: &str) -> String {
         "name = \"{name}\"\nspace = \"tiny.toml\"\nseed = 3\n{more}\n[data]\nset = \"digits\"\n\
          [strategy]\nname = \"{strategy}\"\n[training]\nepochs = 2\nbatch_size = 128\nlearning_rate = 0.05\n\
          [[targets]]\nruntime = \"tract\"\n[budget]\ntrials = {trials}\nin_flight = 2\n\
-         [protocol]\nbudget_ms = 400\nmax_warm_up_ms = 20\nmin_samples = 10\nmin_sampling_ms = 20\n\
-         target_relative_width = 0.5\nmax_relative_width = 0.99\n"
+         [protocol]\nbudget_ms = 4000\nmax_warm_up_ms = 20\nmin_samples = 10\nmin_sampling_ms = 20\n\
+         turn_ms = 5\nmax_slowdown = 0.99\ntarget_relative_width = 0.5\nmax_relative_width = 0.99\n"
     )
 }
 
