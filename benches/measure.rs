@@ -145,6 +145,7 @@ impl Meter {
         let options = CompileOptions {
             batch: self.target.batch,
             threads: self.target.threads,
+            precision: self.target.precision,
             memory_bytes: None,
         };
         let mut means = Vec::with_capacity(networks.len());

@@ -85,6 +85,7 @@ fn only_the_crates_that_the_table_names_know_a_dependency() {
         ("burn", vec!["bespoke-help", "bespoke-net"]),
         ("linfa", vec!["bespoke-predict"]),
         ("tract-onnx", vec!["bespoke-runtime"]),
+        ("ort", vec!["bespoke-runtime"]),
         ("sled", vec!["bespoke-store"]),
         ("clap", vec!["bespoke-cli"]),
         ("anyhow", vec!["bespoke-cli"]),

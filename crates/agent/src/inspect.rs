@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bespoke_device::Machine;
 use bespoke_measure::Interference;
-use bespoke_runtime::{Runtime, runtimes};
+use bespoke_runtime::{NAMES, RuntimeError, runtime};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -104,12 +104,19 @@ impl Inspection {
 // === helpers ===
 
 fn runtime_statuses() -> Vec<RuntimeStatus> {
-    let present = |runtime: Box<dyn Runtime>| RuntimeStatus {
-        name: runtime.name(),
-        version: Some(runtime.version()),
-        missing: None,
+    let status = |name: &&'static str| {
+        let (version, missing) = match runtime(name) {
+            Ok(runtime) => (Some(runtime.version()), None),
+            Err(RuntimeError::Missing { reason, .. }) => (None, Some(reason)),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        RuntimeStatus {
+            name,
+            version,
+            missing,
+        }
     };
-    runtimes().into_iter().map(present).collect()
+    NAMES.iter().map(status).collect()
 }
 
 // === impl NoRapl ===

@@ -122,6 +122,7 @@ impl Network {
         let options = CompileOptions {
             batch: target.batch,
             threads: target.threads,
+            precision: target.precision,
             memory_bytes: Some(header.memory_bytes),
         };
         let begun = Instant::now();
@@ -259,6 +260,7 @@ fn verdict(error: RuntimeError) -> Verdict {
     let reason = error.to_string();
     match error {
         RuntimeError::Unknown { .. }
+        | RuntimeError::Missing { .. }
         | RuntimeError::Load { .. }
         | RuntimeError::DoesNotCompile { .. }
         | RuntimeError::Memory { .. } => Verdict::DoesNotCompile { reason },

@@ -35,6 +35,9 @@ pub struct Arguments {
         help_heading = EVERYWHERE
     )]
     pub data_dir: PathBuf,
+    /// ONNX Runtime's library; default: what ORT_DYLIB_PATH names, else that of an installed Python package.
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
+    pub onnxruntime: Option<PathBuf>,
     /// Say on stderr what is going on.
     #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     pub verbose: bool,
@@ -194,6 +197,9 @@ pub struct Measure {
     /// Threads that the runtime may use.
     #[arg(long, default_value_t = 1)]
     pub threads: u32,
+    /// Number format that the runtime computes in: f32, f16 or int8.
+    #[arg(long, default_value = "f32")]
+    pub precision: String,
     /// Measure through a coordinator instead of on this machine.
     #[arg(long, value_name = "URL")]
     pub coordinator: Option<String>,

@@ -9,6 +9,7 @@ mod sources;
 
 use std::{
     io::{IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -19,6 +20,9 @@ use arguments::{Arguments, Command};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_to_stderr(arguments.verbose);
+    if let Some(library) = &arguments.onnxruntime {
+        point_to_onnxruntime(library);
+    }
     match run(arguments) {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -50,6 +54,17 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify(verify) => command::verify::run(&verify),
         Command::MeasureWorker => Ok(bespoke_agent::worker::main()),
     }
+}
+
+/// The library is named to this process and, as they inherit it, to those that measure.
+#[expect(
+    unsafe_code,
+    reason = "changing the environment is unsafe beside other threads"
+)]
+fn point_to_onnxruntime(library: &Path) {
+    let library = std::path::absolute(library).unwrap_or_else(|_| library.to_owned());
+    // SAFETY: the program has only just begun and has no other thread.
+    unsafe { std::env::set_var("ORT_DYLIB_PATH", library) }
 }
 
 /// Logs go to stderr so that stdout holds data alone. `BESPOKE_LOG` overrides the level, as in `BESPOKE_LOG=debug`.

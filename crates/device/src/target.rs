@@ -21,10 +21,13 @@ pub struct TargetSpec {
 /// Number format of weights and activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Precision {
     /// 32-bit floating point.
     F32,
+    /// 16-bit floating point: half precision of IEEE 754.
+    F16,
+    /// 8-bit integers with static scales.
+    Int8,
 }
 
 /// A text that is no target, and which part of it is wrong.
@@ -65,7 +68,7 @@ pub enum TargetError {
         part: String,
     },
     /// Not a number format.
-    #[error("target `{target}`: precision `{part}` is not known; there is `f32`")]
+    #[error("target `{target}`: precision `{part}` is not known; there are `f32`, `f16`, `int8`")]
     Precision {
         /// The text.
         target: String,
@@ -167,10 +170,15 @@ impl From<TargetSpec> for String {
 // === impl Precision ===
 
 impl Precision {
-    /// The name in files: `f32`.
+    /// Every precision there is.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Int8];
+
+    /// The name in files, for example `f32`.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
         }
     }
 
@@ -178,12 +186,14 @@ impl Precision {
     pub fn bytes(self) -> u32 {
         match self {
             Self::F32 => 4,
+            Self::F16 => 2,
+            Self::Int8 => 1,
         }
     }
 
     /// The precision of a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::F32]
+        Self::ALL
             .into_iter()
             .find(|precision| precision.name() == name)
     }
@@ -266,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             fault("tract/b1/t1/f64"),
-            "target `tract/b1/t1/f64`: precision `f64` is not known; there is `f32`"
+            "target `tract/b1/t1/f64`: precision `f64` is not known; there are `f32`, `f16`, `int8`"
         );
     }
 
@@ -279,12 +289,13 @@ mod tests {
             serde_json::from_str::<TargetSpec>(&json).expect("just written"),
             target
         );
+        for precision in Precision::ALL {
+            let text = serde_json::to_string(&precision).expect("a string");
+            assert_eq!(text, format!("\"{precision}\""));
+            assert_eq!(Precision::from_name(precision.name()), Some(precision));
+        }
         let error =
             serde_json::from_str::<TargetSpec>("\"tract/b0/t1/f32\"").expect_err("no such batch");
         assert!(error.to_string().contains("batch `b0`"), "{error}");
-        assert_eq!(
-            serde_json::to_string(&Precision::F32).expect("a string"),
-            "\"f32\""
-        );
     }
 }

@@ -18,7 +18,7 @@ pub use cost::{Cost, OperatorCost};
 pub use error::GraphError;
 pub use graph::{Builder, Graph, Node, NodeId};
 pub use hash::GraphHash;
-pub use onnx::{ExportOptions, OnnxError};
+pub use onnx::{Calibration, CalibrationError, ExportOptions, OnnxError};
 pub use op::{Activation, Convolution, Op, Pool};
 pub use shape::Shape;
 pub use weights::{Model, Parameter, Role, Tensor, Weights};

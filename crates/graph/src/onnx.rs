@@ -2,11 +2,16 @@
 
 mod export;
 mod fold;
+mod half;
 mod import;
+mod int8;
+mod names;
 mod patterns;
 mod proto;
 mod read;
 mod source;
+
+pub use int8::{Calibration, CalibrationError};
 
 use prost::Message;
 
@@ -48,12 +53,22 @@ impl Model {
     /// such operator, a few stand for it: `Silu` is `Sigmoid` and `Mul`; `Gelu` is written out with `Erf`; `Scale` is
     /// `Mul` with a constant; `Linear` is `Gemm` for one axis a sample, otherwise `MatMul` and `Add`.
     pub fn to_onnx(&self, options: ExportOptions) -> Vec<u8> {
+        self.written(options).file.encode_to_vec()
+    }
+
+    /// The same file in 16-bit floats: weights and all values in between. Input and output remain 32-bit floats.
+    ///
+    /// Numbers beyond ±65504 become infinite.
+    pub fn to_onnx_f16(&self, options: ExportOptions) -> Vec<u8> {
+        half::in_half(self.written(options).file).encode_to_vec()
+    }
+
+    fn written(&self, options: ExportOptions) -> export::Written {
         let live = self.live();
-        let written = match options.fold_batch_norm {
-            true => fold::fold_batch_norm(&live),
-            false => live,
-        };
-        export::export(&written).encode_to_vec()
+        match options.fold_batch_norm {
+            true => export::export(&fold::fold_batch_norm(&live)),
+            false => export::export(&live),
+        }
     }
 
     /// Reads what [`Model::to_onnx`] writes, and other files that keep to the same operators.

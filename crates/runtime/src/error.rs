@@ -3,13 +3,21 @@
 /// Why a network cannot be run; each carries what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
-    /// This build has no runtime of that name.
+    /// There is no runtime of that name.
     #[error("no runtime is named `{name}`; there are {}", .known.join(", "))]
     Unknown {
         /// The name asked for.
         name: String,
         /// The names there are.
-        known: Vec<&'static str>,
+        known: &'static [&'static str],
+    },
+    /// What the runtime needs is not on this machine, or not in this build.
+    #[error("{runtime} is not here: {reason}")]
+    Missing {
+        /// The runtime.
+        runtime: &'static str,
+        /// What is missing and what would bring it.
+        reason: String,
     },
     /// The bytes are not a network that the runtime can read.
     #[error("{runtime} cannot read the network: {reason}")]

@@ -2,12 +2,13 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+use bespoke_device::Precision;
 use bespoke_graph::Model;
 use bespoke_net::{Network, Threads};
 
 use crate::{CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained};
 
-const NAME: &str = "flex";
+pub(crate) const NAME: &str = "flex";
 
 /// The version that the lock file has; the library does not tell.
 const VERSION: &str = "0.22.1";
@@ -44,6 +45,10 @@ impl Runtime for Flex {
         VERSION.to_owned()
     }
 
+    fn precisions(&self) -> &'static [Precision] {
+        &[Precision::F32]
+    }
+
     fn load(&self, onnx: &[u8]) -> Result<Box<dyn Loaded>, RuntimeError> {
         contained(|| Model::from_onnx(onnx))
             .map(|model| Box::new(Read { model }) as Box<dyn Loaded>)
@@ -67,7 +72,7 @@ impl Read {
 
 impl Loaded for Read {
     fn compile(&self, options: &CompileOptions) -> Result<Arc<dyn Compiled>, RuntimeError> {
-        options.check(NAME)?;
+        options.check(&Flex)?;
         options.check_memory(NAME, self.least_memory(options.batch))?;
         let refused = |reason| RuntimeError::DoesNotCompile {
             runtime: NAME,

@@ -4,10 +4,11 @@
 //! and a number of threads, *spawns* a session that owns what one pass after the other writes to, and *runs* it:
 //!
 //! ```no_run
+//! use bespoke_device::Precision;
 //! use bespoke_runtime::{CompileOptions, RuntimeError, runtime};
 //!
 //! fn probabilities(onnx: &[u8], image: &[f32]) -> Result<Vec<f32>, RuntimeError> {
-//!     let options = CompileOptions { batch: 1, threads: 1, memory_bytes: None };
+//!     let options = CompileOptions { batch: 1, threads: 1, precision: Precision::F32, memory_bytes: None };
 //!     let compiled = runtime("tract")?.load(onnx)?.compile(&options)?;
 //!     compiled.spawn()?.run(image)
 //! }
@@ -19,29 +20,45 @@
 mod contain;
 mod error;
 mod flex;
+mod half;
+mod onnxruntime;
 mod runtime;
 mod tract;
+
+use onnxruntime::{OnnxRuntime, Provider};
 
 pub use error::RuntimeError;
 pub use runtime::{CompileOptions, Compiled, Loaded, Runtime, Session};
 
-/// All runtimes of this build.
+/// Names of all runtimes, those included that are not here.
+pub const NAMES: &[&str] = &[tract::NAME, flex::NAME, onnxruntime::CPU, onnxruntime::CUDA];
+
+/// All runtimes that can be used here and now.
 pub fn runtimes() -> Vec<Box<dyn Runtime>> {
-    vec![Box::new(tract::Tract), Box::new(flex::Flex)]
+    let here = NAMES.iter().map(|name| runtime(name));
+    here.filter_map(Result::ok).collect()
 }
 
 /// The runtime of that name.
 ///
+/// A library that is loaded at run time is looked for and opened when it is first asked for, once in a process.
+///
 /// # Errors
-/// [`RuntimeError::Unknown`] if this build has none.
+/// [`RuntimeError::Unknown`] if there is none, [`RuntimeError::Missing`] if this machine or this build lacks what it
+/// needs.
 pub fn runtime(name: &str) -> Result<Box<dyn Runtime>, RuntimeError> {
-    runtimes()
-        .into_iter()
-        .find(|runtime| runtime.name() == name)
-        .ok_or_else(|| RuntimeError::Unknown {
-            name: name.to_owned(),
-            known: runtimes().iter().map(|runtime| runtime.name()).collect(),
-        })
+    Ok(match name {
+        tract::NAME => Box::new(tract::Tract),
+        flex::NAME => Box::new(flex::Flex),
+        onnxruntime::CPU => Box::new(OnnxRuntime::open(Provider::Cpu)?),
+        onnxruntime::CUDA => Box::new(OnnxRuntime::open(Provider::Cuda)?),
+        _ => {
+            return Err(RuntimeError::Unknown {
+                name: name.to_owned(),
+                known: NAMES,
+            });
+        }
+    })
 }
 
 #[cfg(test)]
@@ -66,7 +83,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "no runtime is named `abacus`; there are tract, flex"
+            "no runtime is named `abacus`; there are tract, flex, onnxruntime, onnxruntime-cuda"
         );
     }
 

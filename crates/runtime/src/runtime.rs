@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bespoke_device::Precision;
+
 use crate::RuntimeError;
 
 /// Compiles networks and runs them.
@@ -11,6 +13,9 @@ pub trait Runtime: Send + Sync {
 
     /// Version of the library behind it. Latencies of two versions do not compare.
     fn version(&self) -> String;
+
+    /// Number formats that it computes in.
+    fn precisions(&self) -> &'static [Precision];
 
     /// Reads an ONNX file with one input and one output of 32-bit floats whose first axis is the batch.
     ///
@@ -64,6 +69,8 @@ pub struct CompileOptions {
     /// Threads that compute one pass, at least 1. Each compiled network has its own, so that it is neither helped nor
     /// held up by others in the same process.
     pub threads: u32,
+    /// Number format of weights and values in between; input and output are 32-bit floats in any case.
+    pub precision: Precision,
     /// Most memory the network may need, in bytes; none: not looked at. A network is refused only when its weights and
     /// values alone are more; a runtime's own needs come on top and are not known beforehand.
     pub memory_bytes: Option<u64>,
@@ -72,14 +79,19 @@ pub struct CompileOptions {
 // === impl CompileOptions ===
 
 impl CompileOptions {
-    /// Refuses numbers that no runtime can do anything with.
-    pub(crate) fn check(&self, runtime: &'static str) -> Result<(), RuntimeError> {
-        let zero = match self {
-            Self { batch: 0, .. } => "a batch of 0 samples",
-            Self { threads: 0, .. } => "0 threads",
+    /// Refuses numbers that no runtime can do anything with, and a number format that this one does not compute in.
+    pub(crate) fn check(&self, runtime: &dyn Runtime) -> Result<(), RuntimeError> {
+        let precisions = runtime.precisions();
+        let reason = match self {
+            Self { batch: 0, .. } => "a batch of 0 samples cannot be run".to_owned(),
+            Self { threads: 0, .. } => "0 threads cannot run anything".to_owned(),
+            Self { precision, .. } if !precisions.contains(precision) => {
+                let known: Vec<&str> = precisions.iter().map(|known| known.name()).collect();
+                format!("it computes in {}, not in {precision}", known.join(", "))
+            }
             _ => return Ok(()),
         };
-        let reason = format!("{zero} cannot be run");
+        let runtime = runtime.name();
         Err(RuntimeError::DoesNotCompile { runtime, reason })
     }
 

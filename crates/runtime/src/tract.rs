@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bespoke_device::Precision;
 use tract_onnx::{
     prelude::{
         Datum, Framework, InferenceModel, InferenceModelExt, IntoTValue, RunOptions, State, Tensor,
@@ -12,12 +13,10 @@ use tract_onnx::{
 
 use crate::{CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained};
 
-const NAME: &str = "tract";
+pub(crate) const NAME: &str = "tract";
 
 /// The version that the lock file has; the library does not tell.
 const VERSION: &str = "0.23.9";
-
-const FLOAT_BYTES: u64 = size_of::<f32>() as u64;
 
 /// The runtime `tract`.
 pub(crate) struct Tract;
@@ -47,6 +46,10 @@ impl Runtime for Tract {
 
     fn version(&self) -> String {
         VERSION.to_owned()
+    }
+
+    fn precisions(&self) -> &'static [Precision] {
+        &[Precision::F32]
     }
 
     fn load(&self, onnx: &[u8]) -> Result<Box<dyn Loaded>, RuntimeError> {
@@ -106,13 +109,13 @@ impl Network {
 
 impl Loaded for Network {
     fn compile(&self, options: &CompileOptions) -> Result<Arc<dyn Compiled>, RuntimeError> {
-        options.check(NAME)?;
+        options.check(&Tract)?;
         let refused = |reason| RuntimeError::DoesNotCompile {
             runtime: NAME,
             reason,
         };
         let input_shape = self.input_shape(options.batch).map_err(refused)?;
-        options.check_memory(NAME, bytes(&input_shape))?;
+        options.check_memory(NAME, bytes(&input_shape, size_of::<f32>()))?;
         let typed = contained(|| self.typed(&input_shape)).map_err(refused)?;
         options.check_memory(NAME, least_memory(&typed))?;
         let run_options = RunOptions {
@@ -201,19 +204,22 @@ fn least_memory(model: &TypedModel) -> u64 {
     let constants = facts()
         .filter_map(|outlet| outlet.fact.konst.as_ref())
         .fold(0_u64, |sum, tensor| {
-            sum.saturating_add((tensor.len() as u64).saturating_mul(FLOAT_BYTES))
+            let bytes = tensor.datum_type().size_of() as u64;
+            sum.saturating_add((tensor.len() as u64).saturating_mul(bytes))
         });
     let largest = facts()
         .filter(|outlet| outlet.fact.konst.is_none())
-        .filter_map(|outlet| outlet.fact.shape.as_concrete())
-        .map(bytes)
+        .filter_map(|outlet| {
+            let shape = outlet.fact.shape.as_concrete()?;
+            Some(bytes(shape, outlet.fact.datum_type.size_of()))
+        })
         .max();
     constants.saturating_add(largest.unwrap_or(0))
 }
 
-/// Bytes of a value of 32-bit floats.
-fn bytes(shape: &[usize]) -> u64 {
-    shape.iter().fold(FLOAT_BYTES, |product, length| {
+/// Bytes of a value.
+fn bytes(shape: &[usize], of_element: usize) -> u64 {
+    shape.iter().fold(of_element as u64, |product, length| {
         product.saturating_mul(*length as u64)
     })
 }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
+use bespoke_device::Precision;
 use bespoke_graph::{Activation, Convolution, ExportOptions, Graph, Model, Op, Weights};
-use bespoke_runtime::{CompileOptions, Compiled, Runtime, RuntimeError, runtimes};
+use bespoke_runtime::{CompileOptions, Compiled, NAMES, Runtime, RuntimeError, runtime, runtimes};
 use bespoke_space::Space;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,12 +12,23 @@ use rand_chacha::ChaCha8Rng;
 /// Greatest difference of two outputs, as a part of their greatest magnitude.
 const TOLERANCE: f32 = 1e-4;
 
+/// Greatest such difference from 32-bit floats. Networks with random weights are far from how robust a trained one is,
+/// and their ranges come from random images: this finds operators that compute something else, not lost accuracy.
+fn tolerance(precision: Precision) -> f32 {
+    match precision {
+        Precision::F32 => TOLERANCE,
+        Precision::F16 => 0.02,
+        Precision::Int8 => 0.5,
+    }
+}
+
 /// Networks of each space.
 const OF_EACH: usize = 2;
 
 const ONE: CompileOptions = CompileOptions {
     batch: 1,
     threads: 1,
+    precision: Precision::F32,
     memory_bytes: None,
 };
 
@@ -28,8 +40,8 @@ const FOLDED: ExportOptions = ExportOptions {
     fold_batch_norm: true,
 };
 
-/// A network with fresh weights and batch normalisations as training would leave them.
-fn model(graph: &Graph, rng: &mut ChaCha8Rng) -> Model {
+/// A network with fresh weights and batch normalisations as training would leave them, that ends in logits.
+fn logits(graph: &Graph, rng: &mut ChaCha8Rng) -> Model {
     let graph = graph.live();
     let mut weights = Weights::initial(&graph, rng);
     for parameter in graph.parameters() {
@@ -44,22 +56,27 @@ fn model(graph: &Graph, rng: &mut ChaCha8Rng) -> Model {
             weights.insert(parameter.name, tensor);
         }
     }
-    let model = Model::new(graph, weights).expect("the weights are the graph's");
-    model
-        .with_probabilities()
-        .expect("the networks end in logits")
+    Model::new(graph, weights).expect("the weights are the graph's")
+}
+
+/// The same with probabilities.
+fn model(graph: &Graph, rng: &mut ChaCha8Rng) -> Model {
+    let model = logits(graph, rng).with_probabilities();
+    model.expect("the networks end in logits")
 }
 
 /// Networks of every shipped space: the same ones in every run, [`OF_EACH`] of each, one after the other. Spaces for
 /// large images are given small ones, where they fix the size: the operators are the same.
-static SHIPPED: LazyLock<Vec<(String, Model)>> = LazyLock::new(|| {
+static SHIPPED: LazyLock<Vec<(String, Model)>> = LazyLock::new(|| shipped(OF_EACH, model));
+
+fn shipped(of_each: usize, model: fn(&Graph, &mut ChaCha8Rng) -> Model) -> Vec<(String, Model)> {
     let mut networks = Vec::new();
     for name in Space::builtin_names() {
         let source = Space::builtin_source(name).expect("it is in the list");
         let source = source.replace("resolution = 224", "resolution = 64");
         let space = Space::parse(name, &source).unwrap_or_else(|error| panic!("{error}"));
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        for _ in 0..OF_EACH {
+        for _ in 0..of_each {
             let architecture = space.sample(&mut rng);
             let graph = space.lower(&architecture).expect("it is of the space");
             let label = format!("{name} {}", space.format_architecture(&architecture));
@@ -67,7 +84,7 @@ static SHIPPED: LazyLock<Vec<(String, Model)>> = LazyLock::new(|| {
         }
     }
     networks
-});
+}
 
 /// A small network with a residual connection.
 fn small() -> Model {
@@ -113,13 +130,18 @@ fn output(runtime: &dyn Runtime, onnx: &[u8], options: &CompileOptions, input: &
 
 #[track_caller]
 fn assert_close(what: &str, expected: &[f32], got: &[f32]) {
+    assert_within(TOLERANCE, what, expected, got);
+}
+
+#[track_caller]
+fn assert_within(tolerance: f32, what: &str, expected: &[f32], got: &[f32]) {
     assert_eq!(expected.len(), got.len(), "{what}: number of elements");
     let magnitude = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
     assert!(magnitude > 0.0, "{what}: all is zero");
     for (index, (expected, got)) in expected.iter().zip(got).enumerate() {
         let difference = (expected - got).abs() / magnitude;
         assert!(
-            difference <= TOLERANCE,
+            difference <= tolerance,
             "{what}: element {index} is {got}, expected {expected}"
         );
     }
@@ -134,6 +156,63 @@ fn runtimes_agree_on_networks_of_every_shipped_space() {
         let outputs: Vec<Vec<f32>> = runtimes().into_iter().map(run).collect();
         for pair in outputs.windows(2) {
             assert_close(label, &pair[0], &pair[1]);
+        }
+    }
+}
+
+/// Printed where tests show their output, so that nobody takes a runtime for tested that was not there.
+#[test]
+fn a_runtime_that_is_not_here_says_what_would_bring_it() {
+    for name in NAMES {
+        match runtime(name) {
+            Ok(runtime) => eprintln!("tested: {name} {}", runtime.version()),
+            Err(error) => {
+                eprintln!("not tested: {error}");
+                assert!(matches!(error, RuntimeError::Missing { .. }), "{error}");
+                assert!(!["tract", "flex"].contains(name), "{error}");
+                assert!(error.to_string().contains("brings"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn other_number_formats_come_close_to_32_bit_floats() {
+    // Not probabilities, which are about the same for all classes as long as nothing was learned.
+    for (label, model) in shipped(1, logits) {
+        let onnx = model.to_onnx(PLAIN);
+        let input = input(model.graph().input_shape().elements(), 3);
+        for runtime in runtimes() {
+            let exact = output(&*runtime, &onnx, &ONE, &input);
+            for precision in runtime.precisions() {
+                let options = CompileOptions {
+                    precision: *precision,
+                    ..ONE
+                };
+                let rounded = output(&*runtime, &onnx, &options, &input);
+                let what = format!("{label} on {} in {precision}", runtime.name());
+                assert_within(tolerance(*precision), &what, &exact, &rounded);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_format_that_a_runtime_lacks_is_refused() {
+    let onnx = small().to_onnx(FOLDED);
+    for runtime in runtimes() {
+        let lacks = |precision: &Precision| !runtime.precisions().contains(precision);
+        for precision in Precision::ALL.into_iter().filter(lacks) {
+            let options = CompileOptions { precision, ..ONE };
+            let error = compile(&*runtime, &onnx, &options).err().unwrap();
+            assert!(
+                matches!(error, RuntimeError::DoesNotCompile { .. }),
+                "{error}"
+            );
+            assert!(
+                error.to_string().ends_with(&format!("not in {precision}")),
+                "{error}"
+            );
         }
     }
 }

@@ -148,7 +148,10 @@ async fn unknown_runtime_does_not_compile() {
     assert_eq!(
         measurement.verdict,
         Verdict::DoesNotCompile {
-            reason: "no runtime is named `abacus`; there are tract, flex".to_owned()
+            reason: format!(
+                "no runtime is named `abacus`; there are {}",
+                bespoke_runtime::NAMES.join(", ")
+            )
         }
     );
 }

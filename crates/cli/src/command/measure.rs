@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use bespoke_agent::measure_local;
 use bespoke_client::FleetClient;
-use bespoke_device::{Precision, TargetSpec};
+use bespoke_device::TargetSpec;
 use bespoke_graph::ExportOptions;
 use bespoke_measure::{Measurement, Protocol, Verdict, median};
 use serde_json::json;
@@ -14,12 +14,14 @@ use crate::{arguments::Measure, local, sources};
 
 /// Measures and prints; the exit status tells whether the measurement is valid.
 pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
-    let target = TargetSpec::new(
-        arguments.runtime.clone(),
-        arguments.batch,
-        arguments.threads,
-        Precision::F32,
-    )?;
+    let Measure {
+        runtime,
+        batch,
+        threads,
+        precision,
+        ..
+    } = arguments;
+    let target: TargetSpec = format!("{runtime}/b{batch}/t{threads}/{precision}").parse()?;
     let onnx = match &arguments.onnx {
         Some(path) => sources::bytes(path)?,
         None => sources::model(None, &arguments.network, 0)?.to_onnx(ExportOptions {

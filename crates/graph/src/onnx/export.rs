@@ -1,10 +1,13 @@
 //! A model as the messages of an ONNX file.
 
-use std::{collections::HashSet, f32::consts::FRAC_1_SQRT_2};
+use std::f32::consts::FRAC_1_SQRT_2;
 
-use super::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    ValueInfoProto,
+use super::{
+    names::Names,
+    proto::{
+        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+        ValueInfoProto,
+    },
 };
 use crate::{Activation, Convolution, Model, Node, NodeId, Op, Pool};
 
@@ -17,8 +20,7 @@ const IR_VERSION: i64 = 8;
 struct Writer<'a> {
     model: &'a Model,
     file: GraphProto,
-    /// Names of values and initializers, which share one space.
-    taken: HashSet<String>,
+    names: Names,
     /// Name of each node's value.
     values: Vec<String>,
 }
@@ -30,8 +32,14 @@ struct Call {
     attributes: Vec<AttributeProto>,
 }
 
+/// A file, and the name that the value of each node of the graph has in it.
+pub struct Written {
+    pub file: ModelProto,
+    pub values: Vec<String>,
+}
+
 /// Writes all nodes of the graph.
-pub fn export(model: &Model) -> ModelProto {
+pub fn export(model: &Model) -> Written {
     let mut writer = Writer::new(model);
     for id in model.graph().ids().skip(1) {
         writer.write(id);
@@ -40,12 +48,14 @@ pub fn export(model: &Model) -> ModelProto {
         domain: String::new(),
         version: OPSET,
     };
-    ModelProto {
+    let values = writer.values.clone();
+    let file = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "bespoke".to_owned(),
         graph: Some(writer.finish()),
         opset_import: vec![opset],
-    }
+    };
+    Written { file, values }
 }
 
 // === impl Writer ===
@@ -58,16 +68,16 @@ impl<'a> Writer<'a> {
                 name: "bespoke".to_owned(),
                 ..GraphProto::default()
             },
-            taken: HashSet::new(),
+            names: Names::default(),
             values: Vec::new(),
         };
         for (name, tensor) in model.weights().iter() {
-            writer.taken.insert(name.to_owned());
-            let tensor = TensorProto::of_floats(name.to_owned(), &tensor.shape, &tensor.data);
+            let name = writer.names.free(name);
+            let tensor = TensorProto::of_floats(name, &tensor.shape, &tensor.data);
             writer.file.initializer.push(tensor);
         }
         for node in model.graph().nodes() {
-            let name = writer.free_name(&node.name);
+            let name = writer.names.free(&node.name);
             writer.values.push(name);
         }
         writer
@@ -78,7 +88,7 @@ impl<'a> Writer<'a> {
         let mut output = self.values[graph.output().index()].clone();
         if graph.output().index() == 0 {
             // ONNX wants another name for the output even where it is the input.
-            let input = std::mem::replace(&mut output, self.free_name("output"));
+            let input = std::mem::replace(&mut output, self.names.free("output"));
             self.emit("output", &output, Call::new("Identity", &[&input]));
         }
         let input = ValueInfoProto::batch_of(&self.values[0], graph.input_shape().dims());
@@ -206,31 +216,22 @@ impl<'a> Writer<'a> {
 
     /// Writes one of several nodes that stand for an operator; gives the name of its value.
     fn emit_part(&mut self, name: &str, part: &str, call: Call) -> String {
-        let name = self.free_name(&format!("{name}.{part}"));
+        let name = self.names.free(&format!("{name}.{part}"));
         self.emit(&name, &name, call);
         name
     }
 
     fn scalar(&mut self, name: &str, value: f32) -> String {
-        let name = self.free_name(name);
+        let name = self.names.free(name);
         let tensor = TensorProto::of_floats(name.clone(), &[], &[value]);
         self.file.initializer.push(tensor);
         name
     }
 
     fn integers(&mut self, name: &str, values: &[i64]) -> String {
-        let name = self.free_name(name);
+        let name = self.names.free(name);
         let tensor = TensorProto::of_integers(name.clone(), values);
         self.file.initializer.push(tensor);
-        name
-    }
-
-    fn free_name(&mut self, wanted: &str) -> String {
-        // An empty name means that a value is absent.
-        let mut name = if wanted.is_empty() { "value" } else { wanted }.to_owned();
-        while !self.taken.insert(name.clone()) {
-            name.push('_');
-        }
         name
     }
 }

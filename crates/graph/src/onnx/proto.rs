@@ -4,8 +4,16 @@ use prost::Message;
 
 /// `TensorProto.DataType.FLOAT`
 pub const FLOAT: i32 = 1;
+/// `TensorProto.DataType.UINT8`
+pub const UINT8: i32 = 2;
+/// `TensorProto.DataType.INT8`
+pub const INT8: i32 = 3;
+/// `TensorProto.DataType.INT32`
+pub const INT32: i32 = 6;
 /// `TensorProto.DataType.INT64`
 pub const INT64: i32 = 7;
+/// `TensorProto.DataType.FLOAT16`
+pub const FLOAT16: i32 = 10;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
@@ -156,6 +164,17 @@ impl TensorProto {
         }
     }
 
+    /// Values that are given as little-endian bytes.
+    pub fn of_bytes(name: String, shape: &[usize], data_type: i32, bytes: Vec<u8>) -> Self {
+        Self {
+            name,
+            dims: shape.iter().map(|dim| *dim as i64).collect(),
+            data_type,
+            raw_data: bytes,
+            ..Self::default()
+        }
+    }
+
     pub fn of_integers(name: String, values: &[i64]) -> Self {
         Self {
             name,
@@ -226,18 +245,18 @@ impl ValueInfoProto {
             dim_param: Some("batch".to_owned()),
             dim_value: None,
         };
-        let dim = |length: &usize| DimensionProto {
-            dim_value: Some(*length as i64),
-            dim_param: None,
-        };
-        let shape = TensorShapeProto {
-            dim: std::iter::once(batch)
-                .chain(shape.iter().map(dim))
-                .collect(),
-        };
+        Self::of_floats(name, std::iter::once(batch).chain(lengths(shape)).collect())
+    }
+
+    /// A value of 32-bit floats whose every axis has a fixed length.
+    pub fn fixed(name: &str, shape: &[usize]) -> Self {
+        Self::of_floats(name, lengths(shape).collect())
+    }
+
+    fn of_floats(name: &str, dim: Vec<DimensionProto>) -> Self {
         let tensor_type = TensorTypeProto {
             elem_type: FLOAT,
-            shape: Some(shape),
+            shape: Some(TensorShapeProto { dim }),
         };
         Self {
             name: name.to_owned(),
@@ -246,4 +265,11 @@ impl ValueInfoProto {
             }),
         }
     }
+}
+
+fn lengths(shape: &[usize]) -> impl Iterator<Item = DimensionProto> {
+    shape.iter().map(|length| DimensionProto {
+        dim_value: Some(*length as i64),
+        dim_param: None,
+    })
 }
