@@ -21,6 +21,8 @@ mod encoder;
 mod gain;
 mod gaussian;
 mod model;
+#[cfg(test)]
+mod tests;
 mod warp;
 
 use bespoke_space::{Architecture, Space};
@@ -88,15 +90,19 @@ impl Bespoke {
         if self.model.is_none() {
             self.model = self.learn(space);
         }
-        let seeks = self.seeks();
         let model = self.model.as_mut()?;
+        let seeks = Seeks::next(self.proposals.bounds(), model.is_forecast(), self.proposed);
         model.seeks = seeks;
-        let best = model.best(&self.proposals)?;
-        self.proposals.admit(best)
+        let mut best = model.best(&self.proposals)?;
+        if best.1 == 0.0 && seeks != Seeks::Volume {
+            model.seeks = Seeks::Volume;
+            best = model.best(&self.proposals)?;
+        }
+        self.proposals.admit(best.0)
     }
 
     fn learn(&mut self, space: &Space) -> Option<Model> {
-        let (known, seeks) = (self.known(space), self.seeks());
+        let known = self.known(space);
         let is_all_known = !known.is_empty() && known.iter().all(|is_known| *is_known);
         if self.proposed < self.settings.initial && !is_all_known {
             return None;
@@ -117,7 +123,7 @@ impl Bespoke {
             self.learn_at = self.trials.len() + self.trials.len() / 5 + 1;
         }
         model.observe(&self.kernels);
-        model.seeks = seeks;
+        model.seeks = Seeks::next(self.proposals.bounds(), is_all_known, self.proposed);
         model.confidence = self.proposals.confidence();
         for architecture in &self.pending {
             let point = encoder.point(architecture);
@@ -125,17 +131,6 @@ impl Bespoke {
         }
         model.gather(space, encoder, &mut self.proposals, &mut self.rng);
         Some(model)
-    }
-
-    /// What the next proposal is to improve.
-    fn seeks(&self) -> Seeks {
-        let is_bounded = self.proposals.bounds().iter().any(Option::is_some);
-        match (is_bounded, self.proposed % 4) {
-            (true, 0 | 2) => Seeks::LikelyError,
-            (true, 1) => Seeks::Error,
-            (false, 1 | 3) => Seeks::VolumeOfScores,
-            _ => Seeks::Volume,
-        }
     }
 
     /// For each objective whether the forecast knows it.

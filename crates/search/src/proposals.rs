@@ -104,6 +104,11 @@ impl Proposals {
         }
     }
 
+    /// Whether what is expected of an architecture meets the bounds with the asked confidence, where it is known.
+    pub(crate) fn is_within(&self, expected: &[Option<Expected>]) -> bool {
+        self.excess_of(expected) == 0.0
+    }
+
     /// A random architecture, seen or not: of those that meet the bounds where the forecast can draw them.
     pub(crate) fn drawn(&mut self, space: &Space, rng: &mut impl RngCore) -> Architecture {
         self.problem.draw(space, rng)
@@ -167,23 +172,21 @@ impl Proposals {
     /// Sum over the bounds of the share by which each architecture is expected to exceed them; 0 where it meets all of
     /// them with the asked confidence, or nothing is known.
     fn excess(&mut self, architectures: &[Architecture]) -> Vec<f64> {
-        let Problem {
-            bounds, forecast, ..
-        } = &mut self.problem;
-        let Some(forecast) = forecast
-            .as_mut()
-            .filter(|_| bounds.iter().any(Option::is_some))
-        else {
+        let is_bounded = self.problem.bounds.iter().any(Option::is_some);
+        let forecast = self.problem.forecast.as_mut().filter(|_| is_bounded);
+        let Some(forecast) = forecast else {
             return vec![0.0; architectures.len()];
         };
-        let excess = |expected: &Vec<Option<Expected>>| {
-            let pairs = bounds.iter().zip(expected);
-            let known = pairs.filter_map(|(bound, expected)| Some(((*bound)?, (*expected)?)));
-            known.fold(0.0, |sum, (bound, expected)| {
-                sum + expected.excess(bound, self.deviations)
-            })
-        };
-        forecast.expect(architectures).iter().map(excess).collect()
+        let expected = forecast.expect(architectures);
+        expected.iter().map(|one| self.excess_of(one)).collect()
+    }
+
+    fn excess_of(&self, expected: &[Option<Expected>]) -> f64 {
+        let pairs = self.problem.bounds.iter().zip(expected);
+        let known = pairs.filter_map(|(bound, expected)| Some(((*bound)?, (*expected)?)));
+        known.fold(0.0, |sum, (bound, expected)| {
+            sum + expected.excess(bound, self.deviations)
+        })
     }
 
     fn propose(&mut self, architecture: Architecture) -> Architecture {

@@ -1,7 +1,10 @@
 //! Prices of one space's architectures, quickly: a layer is priced once, however many networks have it; and ever
 //! better: each trial teaches something of the targets.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bespoke_measure::Estimate;
 use bespoke_space::{Architecture, PieceId};
@@ -17,13 +20,16 @@ use crate::{Features, Network, PredictError, Reader, Sample};
 /// of all.
 const MOST_TRIALS: usize = 60;
 
+/// How many networks are kept that had to be read as a whole; some KiB each.
+const MOST_WHOLE: usize = 20_000;
+
 /// A [`BespokePredictor`] for each of several targets, for the architectures of one space, which learn from samples and
 /// go on learning from trials.
 ///
 /// What it says depends only on the priors, the samples, and the trials in their order.
 ///
 /// Where no layer of a network is dead, its price is a sum over its layers, and those are known after a while: then it
-/// takes less than a microsecond. Other networks are read and priced as a whole.
+/// takes less than a microsecond. Other networks are priced as a whole, and read when they are first asked for.
 #[derive(Debug, Clone)]
 pub struct SpacePredictor {
     layers: Layers,
@@ -36,6 +42,8 @@ struct Layers {
     reader: Reader,
     /// By piece; `None` where the piece can be dead or make others so.
     features: Vec<Option<Features>>,
+    /// Networks that are not the sum of their pieces.
+    whole: HashMap<Architecture, Arc<Network>>,
     /// What every network ends in.
     ending: Features,
     /// Of the network at hand.
@@ -75,6 +83,7 @@ impl SpacePredictor {
             ending: reader.ending(),
             reader,
             features: Vec::new(),
+            whole: HashMap::new(),
             pieces: Vec::new(),
         };
         Self {
@@ -153,16 +162,24 @@ impl SpacePredictor {
 
 impl Layers {
     /// Finds the pieces of an architecture's network; the network itself where it is not the sum of them.
-    fn read(&mut self, architecture: &Architecture) -> Result<Option<Network>, PredictError> {
+    fn read(&mut self, architecture: &Architecture) -> Result<Option<Arc<Network>>, PredictError> {
+        if let Some(network) = self.whole.get(architecture) {
+            return Ok(Some(Arc::clone(network)));
+        }
         self.reader.pieces(architecture, &mut self.pieces)?;
         for piece in self.features.len()..self.reader.seen() {
             self.features.push(self.reader.whole(piece));
         }
         let mut pieces = self.pieces.iter();
-        match pieces.all(|piece| self.features[piece.index()].is_some()) {
-            true => Ok(None),
-            false => self.reader.network(architecture).map(Some),
+        if pieces.all(|piece| self.features[piece.index()].is_some()) {
+            return Ok(None);
         }
+        let network = Arc::new(self.reader.network(architecture)?);
+        if self.whole.len() < MOST_WHOLE {
+            self.whole
+                .insert(architecture.clone(), Arc::clone(&network));
+        }
+        Ok(Some(network))
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Gain {
     front: Vec<Vec<f64>>,
     bounds: Vec<Option<f64>>,
     reference: Vec<f64>,
+    /// The error that a first point of the front improves.
+    beginning: f64,
     /// By node, its weight and the deviations of the uncertain objectives in order.
     nodes: Vec<(f64, Vec<f64>)>,
 }
@@ -67,9 +69,11 @@ impl Gain {
             })
         };
         front.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        let reference: Vec<f64> = bounds.iter().enumerate().map(reference).collect();
         Self {
             front,
-            reference: bounds.iter().enumerate().map(reference).collect(),
+            beginning: reference.first().copied().unwrap_or(WORST_ERROR),
+            reference,
             nodes: nodes(bounds.len()),
             bounds,
         }
@@ -84,30 +88,53 @@ impl Gain {
         }
     }
 
+    /// Counts improvements from this error on while the front is empty.
+    pub fn begin_at(&mut self, error: f64) {
+        self.beginning = error;
+    }
+
     /// The expected gain of hypervolume.
     pub fn of_volume(&self, expected: &[Normal<'_>]) -> f64 {
         self.expectation(expected, |point| self.volume(point))
     }
 
-    /// The expected improvement of the error.
+    /// The expected improvement of the error, in so far as the other bounds are met.
     pub fn of_error(&self, expected: &[Normal<'_>]) -> f64 {
-        let best = self.least_error();
-        self.expectation(expected, |point| (best - point[0]).max(0.0))
+        self.improvement(expected) * self.meeting(expected)
     }
 
-    /// The improvement of the error that is expected if the bounds are met, where that is as likely as is asked.
+    /// The improvement of the error that is expected if the other bounds are met, where that is as likely as is asked.
     pub fn of_likely_error(&self, expected: &[Normal<'_>], confidence: f64) -> f64 {
-        let probability = self.expectation(expected, |_| 1.0);
-        if probability < confidence - ROUNDING {
+        if self.meeting(expected) < confidence - ROUNDING {
             return 0.0;
         }
-        self.of_error(expected) / probability
+        self.improvement(expected)
+    }
+
+    /// The expected improvement of the error, whatever else there is.
+    fn improvement(&self, expected: &[Normal<'_>]) -> f64 {
+        let least = self.least_error();
+        let gain = |deviations| (least - expected[0].at(deviations)).max(0.0);
+        if expected[0].deviation == 0.0 {
+            return gain(0.0);
+        }
+        let nodes = self.nodes.iter();
+        nodes
+            .map(|(weight, deviations)| weight * gain(deviations[0]))
+            .sum()
+    }
+
+    /// How likely it is that all bounds but that of the error are met.
+    pub fn meeting(&self, expected: &[Normal<'_>]) -> f64 {
+        let others = expected.iter().zip(&self.bounds).skip(1);
+        let probabilities = others.map(|(normal, bound)| bound.map_or(1.0, |b| normal.up_to(b)));
+        probabilities.product()
     }
 
     /// The least error on the front.
     fn least_error(&self) -> f64 {
         let errors = self.front.iter().map(|point| point[0]);
-        errors.fold(self.reference[0], f64::min)
+        errors.reduce(f64::min).unwrap_or(self.beginning)
     }
 
     fn expectation(&self, expected: &[Normal<'_>], gain: impl Fn(&[f64]) -> f64) -> f64 {
@@ -184,9 +211,18 @@ impl Gain {
 
 impl Normal<'_> {
     /// The objective so many deviations from the mean.
-    fn at(&self, deviations: f64) -> f64 {
+    pub fn at(&self, deviations: f64) -> f64 {
         let score = self.mean + deviations * self.deviation;
         self.warp.map_or(score, |warp| warp.value(score))
+    }
+
+    /// Probability that the objective is no greater than a value.
+    fn up_to(&self, value: f64) -> f64 {
+        let score = self.warp.map_or(value, |warp| warp.score(value));
+        if self.deviation == 0.0 {
+            return f64::from(u8::from(self.mean <= score));
+        }
+        normal::cumulative((score - self.mean) / self.deviation)
     }
 }
 
@@ -278,6 +314,20 @@ mod tests {
         };
         assert!((of(4.9, 0.5) - 3.0).abs() < 1e-9);
         assert_eq!([of(5.5, 0.5), of(4.9, 0.9)], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_bound_that_is_met_by_chance_counts_as_often_as_it_is_met() {
+        let gain = gain(&[], [Some(5.0), Some(5.0)]);
+        let normal = |mean, deviation| Normal {
+            mean,
+            deviation,
+            warp: None,
+        };
+        let of_error = |latency| gain.of_error(&[normal(2.0, 0.0), latency]);
+        assert!((of_error(normal(4.0, 1.0)) - 3.0 * 0.841_344_746).abs() < 1e-6);
+        assert!((of_error(normal(6.0, 1.0)) - 3.0 * 0.158_655_254).abs() < 1e-6);
+        assert_eq!(of_error(normal(5.0, 0.0)), 3.0);
     }
 
     #[test]

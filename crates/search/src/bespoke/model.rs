@@ -24,6 +24,12 @@ const BEST: usize = 288;
 const OTHERS: usize = 96;
 /// Candidates that are looked at before the neighbours of the most promising.
 const CANDIDATES: usize = 512;
+/// Spaces of no more architectures are looked at as a whole where the forecast knows every objective.
+const WHOLE: usize = 20_000;
+/// A network that meets the bounds with this probability is all but sure to, and improvements count from this share
+/// behind the error of the best of those.
+const SURE: f64 = 0.97;
+const BEHIND: f64 = 0.05;
 /// How often at most the neighbours of so many of the most promising candidates are looked at as well.
 const ROUNDS: usize = 12;
 const PROMISING: usize = 3;
@@ -67,6 +73,17 @@ pub(crate) enum Seeks {
 
 impl Seeks {
     const COUNT: usize = 4;
+
+    /// What a proposal is to improve that comes after so many others.
+    pub fn next(bounds: &[Option<f64>], is_forecast: bool, proposed: usize) -> Self {
+        let is_bounded = bounds.iter().any(Option::is_some);
+        match (is_bounded, is_forecast, proposed % 4) {
+            (true, true, _) | (true, _, 1) => Self::Error,
+            (true, _, 0 | 2) => Self::LikelyError,
+            (false, _, 1 | 3) => Self::VolumeOfScores,
+            _ => Self::Volume,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -88,6 +105,8 @@ struct Candidate {
     architecture: Architecture,
     /// By objective, what the forecast says.
     forecast: Vec<Option<Expected>>,
+    /// Whether it may be proposed.
+    is_within: bool,
     /// For each aim, what the candidate promised last and in which version.
     promises: [Option<(f64, u32)>; Seeks::COUNT],
 }
@@ -179,6 +198,11 @@ impl Model {
             .collect()
     }
 
+    /// Whether every objective is forecast, so that trials teach nothing but the forecast.
+    pub fn is_forecast(&self) -> bool {
+        self.objectives.iter().all(|one| one.learned.is_none())
+    }
+
     fn observations(&self, objective: usize) -> (Vec<Point>, Vec<f64>) {
         let known = self.observed.iter();
         let known =
@@ -242,6 +266,12 @@ impl Model {
         proposals: &mut Proposals,
         rng: &mut impl Rng,
     ) {
+        let size = space.size().parse();
+        if self.is_forecast() && size.is_ok_and(|size: usize| size <= WHOLE) {
+            let all = space.architectures().collect();
+            self.add(all, encoder, proposals);
+            return self.begin();
+        }
         let drawn = (0..CANDIDATES).map(|index| {
             if index % 4 == 0 {
                 proposals.drawn(space, rng)
@@ -251,6 +281,7 @@ impl Model {
         });
         let drawn = drawn.collect();
         self.add(drawn, encoder, proposals);
+        self.begin();
         let mut best = f64::NEG_INFINITY;
         for _ in 0..ROUNDS {
             let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
@@ -269,6 +300,22 @@ impl Model {
         }
     }
 
+    /// Counts the first improvement from what is all but sure to be had: counted from far behind, whatever keeps the
+    /// bounds would seem as good as any other, and the surest be tried first.
+    fn begin(&mut self) {
+        if !self.is_forecast() {
+            return;
+        }
+        let error = |candidate| {
+            let expected = self.all_expected(candidate)?;
+            (self.by_value.meeting(&expected) >= SURE).then(|| expected[0].at(0.0))
+        };
+        let errors = (0..self.candidates.len()).filter_map(error);
+        if let Some(least) = errors.reduce(f64::min) {
+            self.by_value.begin_at(least * (1.0 + BEHIND));
+        }
+    }
+
     fn add(
         &mut self,
         mut architectures: Vec<Architecture>,
@@ -279,10 +326,9 @@ impl Model {
             !proposals.is_seen(architecture) && self.gathered.insert(architecture.clone())
         });
         let forecasts = proposals.expect(&architectures);
-        let new: Vec<Point> = architectures
-            .iter()
-            .map(|architecture| encoder.point(architecture))
-            .collect();
+        // Only processes ask for points.
+        let read = architectures.iter().filter(|_| !self.is_forecast());
+        let new: Vec<Point> = read.map(|one| encoder.point(one)).collect();
         for learned in self
             .objectives
             .iter_mut()
@@ -295,16 +341,21 @@ impl Model {
         self.candidates
             .extend(candidates.map(|(architecture, forecast)| Candidate {
                 architecture,
+                is_within: proposals.is_within(&forecast),
                 forecast,
                 promises: [None; Seeks::COUNT],
             }));
     }
 
-    /// The most promising candidate that was not proposed. What is believed only lowers promises, so that those that were
-    /// lower before need not be looked at again.
-    pub fn best(&mut self, proposals: &Proposals) -> Option<Architecture> {
+    /// The most promising candidate that may be proposed, and what it promises. What is believed only lowers promises,
+    /// so that those that were lower before need not be looked at again.
+    pub fn best(&mut self, proposals: &Proposals) -> Option<(Architecture, f64)> {
+        let may_be = |index: &usize| {
+            let candidate = &self.candidates[*index];
+            candidate.is_within && !proposals.is_seen(&candidate.architecture)
+        };
         let mut order: Vec<(usize, f64)> = (0..self.candidates.len())
-            .filter(|index| !proposals.is_seen(&self.candidates[*index].architecture))
+            .filter(may_be)
             .map(|index| (index, self.last_promise(index)))
             .collect();
         order.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -318,7 +369,7 @@ impl Model {
                 best = Some((index, promise));
             }
         }
-        best.map(|(index, _)| self.candidates[index].architecture.clone())
+        best.map(|(index, promise)| (self.candidates[index].architecture.clone(), promise))
     }
 
     /// What a candidate promised when it was last looked at.
@@ -341,9 +392,10 @@ impl Model {
     }
 
     fn promise(&self, candidate: usize) -> f64 {
-        let indices = 0..self.objectives.len();
-        let expected = indices.map(|index| self.expected(index, candidate));
-        let Some(expected) = expected.collect::<Option<Vec<Normal<'_>>>>() else {
+        if !self.candidates[candidate].is_within {
+            return 0.0;
+        }
+        let Some(expected) = self.all_expected(candidate) else {
             return 0.0;
         };
         match self.seeks {
@@ -352,6 +404,13 @@ impl Model {
             Seeks::Error => self.by_value.of_error(&expected),
             Seeks::LikelyError => self.by_value.of_likely_error(&expected, self.confidence),
         }
+    }
+
+    fn all_expected(&self, candidate: usize) -> Option<Vec<Normal<'_>>> {
+        let indices = 0..self.objectives.len();
+        indices
+            .map(|index| self.expected(index, candidate))
+            .collect()
     }
 
     /// What is expected of an objective of a candidate, if anything is.
