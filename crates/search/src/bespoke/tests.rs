@@ -3,7 +3,7 @@
 use bespoke_space::Architecture;
 
 use crate::{
-    BespokeSettings, Expected, Finished, Forecast, Strategy, StrategyConfig, normal,
+    BespokeSettings, Expected, Finished, Forecast, StrategyConfig, normal,
     test_spaces::{conditional, sum, within},
 };
 
@@ -51,7 +51,7 @@ fn where_errors_are_known_the_greatest_expected_improvement_is_proposed() {
         let proposal = strategy.suggest(&space).expect("a proposal");
         assert_eq!(proposal, best, "after {} trials", seen.len());
         // Every other network turns out to break the bound.
-        let violation = f64::from(u8::from(seen.len() % 2 == 0));
+        let violation = f64::from(u8::from(seen.len().is_multiple_of(2)));
         let known = vec![Some(error(&best)), Some(BOUND * (1.0 + violation))];
         let finished = Finished::new(best.clone(), known, violation);
         strategy.update(&finished.expect("finite objectives"));
