@@ -102,7 +102,7 @@ fn compare(
     python: &mut Python,
 ) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
     let mut contestants = contestants(network, threads)?;
-    let mut expected = vec![python.turn(&network.path, threads, 5)?];
+    let mut expected = vec![python.turn(&network.path, threads, 5)?.median_ms];
     for contestant in &mut contestants {
         expected.push(contestant.turn(5)?);
     }
@@ -118,7 +118,7 @@ fn compare(
         for place in 0..count {
             let who = (place + round) % count;
             turns[who] = match who {
-                0 => python.turn(&network.path, threads, passes[0])?,
+                0 => python.turn(&network.path, threads, passes[0])?.median_ms,
                 _ => contestants[who - 1].turn(passes[who])?,
             };
         }

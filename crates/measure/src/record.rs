@@ -76,7 +76,7 @@ pub struct Measurement {
     pub compile_ms: Option<f64>,
     /// Milliseconds of the first pass, where it got that far.
     pub first_run_ms: Option<f64>,
-    /// What the estimate was divided by, where the machine was told to be slower than it is when left alone.
+    /// What the turns that count were divided by; absent where there was no reference.
     #[serde(default)]
     pub correction: Option<Correction>,
     /// Energy of one pass in millijoules, idle power included, where the machine counts it.

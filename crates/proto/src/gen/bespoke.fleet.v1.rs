@@ -146,7 +146,7 @@ pub struct Measurement {
     /// The first pass; absent if it did not get there.
     #[prost(double, optional, tag = "10")]
     pub first_run_ms: ::core::option::Option<f64>,
-    /// What the median was divided by; absent if the machine was not seen to be slower than when left alone.
+    /// What the turns that count were divided by; absent if there was no reference network beside them.
     #[prost(message, optional, tag = "11")]
     pub correction: ::core::option::Option<Correction>,
     /// Energy of one pass in millijoules, idle power included; absent where the machine does not count it.
