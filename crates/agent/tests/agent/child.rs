@@ -84,7 +84,7 @@ fn restless() -> Vec<OsString> {
     };
     let (quick, slow) = (turn(1.0), turn(9.0));
     shell(&format!(
-        "echo '{ready}'; while read -r _; do echo '{quick}'; read -r _; echo '{slow}'; done"
+        "read -r header; bytes=${{header##*onnx_bytes\\\":}}; head -c ${{bytes%\\}}}} >/dev/null; echo '{ready}'; while read -r _; do echo '{quick}'; read -r _; echo '{slow}'; done"
     ))
 }
 
