@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bespoke_measure::{Clock, ProtocolError, Sensed, Stop, Subject, Timer, Verdict};
+use bespoke_measure::{Clock, OperatorTime, ProtocolError, Sensed, Stop, Subject, Timer, Verdict};
 use bespoke_runtime::{CompileOptions, RuntimeError, Session, runtime};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -36,6 +36,9 @@ const NICE: i32 = -20;
 const DISPLACING_BYTES: usize = 64 << 20;
 /// A step that touches every line of a cache.
 const LINE_BYTES: usize = 64;
+
+/// Passes that an operator's time is the median of.
+const PROFILED_PASSES: u32 = 11;
 
 /// Answers the request on standard input: what the program does that an agent starts to measure in.
 pub fn main() -> ExitCode {
@@ -135,6 +138,12 @@ impl Network {
             displacing: Vec::new(),
         })
     }
+
+    fn profile(mut self) -> Result<Vec<OperatorTime>, RuntimeError> {
+        let origin = Instant::now();
+        let clock = || origin.elapsed();
+        self.session.profile(&self.input, PROFILED_PASSES, &clock)
+    }
 }
 
 impl Subject for Network {
@@ -209,7 +218,7 @@ fn serve(
         write(&mut output, &reply)?;
     }
     let facts = witness.facts();
-    let used = Used {
+    let mut used = Used {
         energy_mj: witness.energy_mj(),
         peak_memory_bytes: host.peak_memory_bytes(),
         operators: Vec::new(),
@@ -219,6 +228,17 @@ fn serve(
             .map(|(name, fact)| (name.to_owned(), fact))
             .collect(),
     };
+    // Last, as a profile takes time and memory of its own.
+    if header.protocol.operators {
+        match timer.into_subject().profile() {
+            Ok(operators) => used.operators = operators,
+            // The latency stands without.
+            Err(error) => drop(
+                used.facts
+                    .insert("operators.missing".to_owned(), error.to_string()),
+            ),
+        }
+    }
     write(&mut output, &Reply::Used(used))
 }
 

@@ -206,6 +206,9 @@ pub struct Measure {
     /// Most time spent timing, in seconds; slow networks need more than the default.
     #[arg(long, value_name = "SECONDS")]
     pub budget: Option<u64>,
+    /// Tell what each operator takes, too: from passes of their own, which are slower than those that are timed whole.
+    #[arg(long)]
+    pub operators: bool,
     /// Print the whole record as JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,12 +1,12 @@
 //! `bespoke measure`: the latency of one network.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use bespoke_agent::measure_local;
 use bespoke_client::FleetClient;
 use bespoke_device::TargetSpec;
 use bespoke_graph::ExportOptions;
-use bespoke_measure::{Measurement, Protocol, Verdict, median};
+use bespoke_measure::{Measurement, OperatorTime, Protocol, Verdict, median};
 use serde_json::json;
 
 use super::{print, print_json, tokio_runtime};
@@ -32,7 +32,8 @@ pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
     if arguments.json {
         print_record(&target, &measurement)?
     } else {
-        print_line(&target, &measurement)?
+        print_line(&target, &measurement)?;
+        print_operators(&measurement.operators)?
     }
     match &measurement.verdict {
         Verdict::Valid { .. } => Ok(ExitCode::SUCCESS),
@@ -53,7 +54,10 @@ async fn measure(
     target: &TargetSpec,
     onnx: Vec<u8>,
 ) -> anyhow::Result<Measurement> {
-    let mut protocol = Protocol::default();
+    let mut protocol = Protocol {
+        operators: arguments.operators,
+        ..Protocol::default()
+    };
     if let Some(seconds) = arguments.budget {
         protocol.budget_ms = seconds.saturating_mul(1_000);
     }
@@ -85,6 +89,7 @@ fn print_record(target: &TargetSpec, measurement: &Measurement) -> anyhow::Resul
         "samples": measurement.samples_ms,
         "compile_ms": measurement.compile_ms,
         "first_run_ms": measurement.first_run_ms,
+        "operators": measurement.operators,
         "protocol": measurement.protocol,
         "environment": measurement.environment.facts,
     }))
@@ -108,4 +113,27 @@ fn print_line(target: &TargetSpec, measurement: &Measurement) -> anyhow::Result<
             median(samples)
         )),
     }
+}
+
+/// The operators in the order run, then each kind with the greatest first.
+fn print_operators(operators: &[OperatorTime]) -> anyhow::Result<()> {
+    let total: f64 = operators.iter().map(|operator| operator.ms).sum();
+    let line = |ms: f64, what: &str| {
+        print(&format!(
+            "{ms:>9.4} ms {:>5.1} %  {what}\n",
+            100.0 * ms / total
+        ))
+    };
+    let mut kinds = BTreeMap::<&str, (u32, f64)>::new();
+    for operator in operators {
+        line(operator.ms, &format!("{} {}", operator.kind, operator.name))?;
+        let kind = kinds.entry(&operator.kind).or_default();
+        *kind = (kind.0 + 1, kind.1 + operator.ms);
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by(|(_, (_, a)), (_, (_, b))| b.total_cmp(a));
+    for (kind, (count, ms)) in kinds {
+        line(ms, &format!("all {count} of {kind}"))?;
+    }
+    Ok(())
 }
