@@ -75,7 +75,7 @@ fn libtorch(device: TrainingDevice) -> Result<Place, String> {
     let device = match device {
         TrainingDevice::LibtorchCuda => {
             crate::libtorch::open_cuda()?;
-            Device::libtorch_cuda(0)
+            Device::libtorch_cuda(0_usize)
         }
         TrainingDevice::Flex | TrainingDevice::Libtorch => Device::libtorch(),
     };

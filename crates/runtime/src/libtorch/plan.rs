@@ -1,8 +1,8 @@
 //! A network as steps over libtorch's tensors.
 //!
 //! Images lie in memory with their channels innermost ("channels last"): oneDNN and cuDNN compute that order without
-//! copying. Batch normalisations are folded, weights prepared once, and activations and sums are written over a value
-//! that nobody reads again.
+//! copying. Batch normalisations are folded, weights prepared once, and an activation is written over its input where
+//! nobody else reads that.
 
 use bespoke_device::Precision;
 use bespoke_graph::{Graph, Model, Op};
