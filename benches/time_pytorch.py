@@ -37,6 +37,9 @@ def call(node, constants):
         case "Conv":
             bias = weights[2] if len(weights) > 2 else None
             return lambda x: torch.conv2d(x, weights[1], bias, stride, pads, 1, take["group"])
+        case "BatchNormalization":
+            scale, shift, mean, variance = weights[1:]
+            return lambda x: F.batch_norm(x, mean, variance, scale, shift, eps=take["epsilon"])
         case "Gemm":
             assert take.get("transB", 0) == 0
             weight = weights[1].t().contiguous()
@@ -65,8 +68,10 @@ def call(node, constants):
         case "Concat":
             return lambda *parts: torch.cat(parts, take["axis"])
         case "Reshape":
-            shape = [int(length) for length in weights[1]]
-            return lambda x: x.reshape(shape)
+            lengths = [int(length) for length in weights[1]]
+            return lambda x: x.reshape([length or x.shape[axis] for axis, length in enumerate(lengths)])
+        case "Transpose":
+            return lambda x: x.permute(take["perm"]).contiguous()
         case "Flatten":
             return lambda x: x.flatten(take.get("axis", 1))
         case "Softmax":

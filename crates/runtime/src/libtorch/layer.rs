@@ -176,11 +176,11 @@ impl Layer {
                 pair(pool.padding),
                 false,
                 false,
-                None,
+                None::<i64>,
             ),
             Self::GlobalAvgPool => x.f_adaptive_avg_pool2d([1, 1]),
             Self::Scale(factor) => x.f_mul_scalar(*factor),
-            Self::Softmax { axis } => x.f_softmax(*axis, None),
+            Self::Softmax { axis } => x.f_softmax(*axis, None::<Kind>),
             Self::Reshape(shape) => x.f_reshape(shape),
             Self::Transpose(order) => x.f_permute(order)?.f_contiguous(),
             Self::Input
