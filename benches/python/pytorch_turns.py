@@ -1,6 +1,6 @@
 """Times ONNX files with PyTorch's own operators; `cargo bench --bench runtimes -- PYTHON ROUNDS pytorch` talks to it.
 
-The messages are those of `time_onnxruntime.py`. Each node of a file is one call of PyTorch, in inference mode, on float
+The messages are those of `onnxruntime_turns.py`. Each node of a file is one call of PyTorch, in inference mode, on float
 tensors that lie as `sys.argv[1]` says: `contiguous`, PyTorch's default, or `channels_last`.
 """
 
