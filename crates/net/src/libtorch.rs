@@ -59,6 +59,8 @@ fn open() -> Result<(), String> {
     std::mem::forget(library);
     match tch::Cuda::is_available() {
         true => Ok(()),
-        false => Err("it finds no GPU: one of NVIDIA's and its driver bring it".to_owned()),
+        false => Err(
+            "it finds no GPU: a machine with one of NVIDIA's and its driver brings it".to_owned(),
+        ),
     }
 }
