@@ -1,6 +1,6 @@
 //! libtorch as a whole process has it: its version, its threads and its part for GPUs.
 
-use std::{cell::Cell, sync::OnceLock};
+use std::{cell::Cell, error::Error, sync::OnceLock};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
 
@@ -51,8 +51,11 @@ fn open() -> Result<(), String> {
     // SAFETY: its initialisers only register what it can compute with the part that is loaded. It is never unloaded.
     let library = unsafe { Library::open(Some(CUDA_LIBRARY), RTLD_NOW | RTLD_GLOBAL) };
     let library = library.map_err(|error| {
+        // What the system's loader said is the error's source.
+        let said = error.source().map(ToString::to_string);
+        let said = said.unwrap_or_else(|| error.to_string());
         format!(
-            "{CUDA_LIBRARY} cannot be opened ({error}): `pip install torch==2.11.0` brings it, and LD_LIBRARY_PATH names \
+            "{CUDA_LIBRARY} cannot be opened ({said}): `pip install torch==2.11.0` brings it, and LD_LIBRARY_PATH names \
              the package's folder torch/lib"
         )
     })?;
