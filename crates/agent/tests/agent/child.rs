@@ -146,12 +146,12 @@ async fn real_child_tells_what_operators_take_where_the_protocol_asks() {
         operators: true,
         ..protocol()
     };
+    let bench = Bench::new(vec![WORKER.into()], LIMITS);
     for runtime in bespoke_runtime::runtimes() {
         let target = format!("{}/b1/t1/f32", runtime.name());
-        let worker = [WORKER.into()];
         let target = target.parse().expect("it is a target");
-        let measured = measure_local(&worker, &target, &onnx(), &protocol, &LIMITS).await;
-        let measurement = measured.expect("the child is there");
+        let measured = bench.measure(&target, &[onnx()], &protocol).await;
+        let measurement = &measured.expect("the child is there")[0];
         assert!(!measurement.operators.is_empty(), "{measurement:?}");
     }
 }
