@@ -221,7 +221,7 @@ fn beside_python(
     few: &[usize],
     interpreter: &str,
 ) -> Outcome<()> {
-    let mut python = Python::start(interpreter)?;
+    let mut python = Python::start(interpreter, "onnxruntime")?;
     let room = tempfile::tempdir()?;
     let path = |index: usize| room.path().join(format!("{index}.onnx"));
     for index in few {

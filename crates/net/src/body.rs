@@ -1,6 +1,6 @@
 //! A graph's layers and the order they run in.
 
-use bespoke_graph::{Graph, Model, Op, Tensor, Weights};
+use bespoke_graph::{Graph, Model, Node, Op, Tensor, Weights};
 use burn::module::{Module, ParamGroup};
 use burn::tensor::{self, Device};
 
@@ -71,6 +71,15 @@ impl Body {
     ///
     /// A value is freed as soon as its last reader has run, unless the tape keeps it.
     pub(crate) fn forward(&self, input: tensor::Tensor<2>) -> tensor::Tensor<2> {
+        self.forward_observed(input, |_| {})
+    }
+
+    /// The same; `ran` hears of each node as soon as it was run.
+    pub(crate) fn forward_observed(
+        &self,
+        input: tensor::Tensor<2>,
+        mut ran: impl FnMut(&Node),
+    ) -> tensor::Tensor<2> {
         let nodes = self.graph.nodes();
         let output = self.graph.output().index();
         let mut values: Vec<Option<Value>> = vec![None; nodes.len()];
@@ -88,6 +97,7 @@ impl Body {
                 }
             };
             values[at] = Some(value);
+            ran(&nodes[at]);
         }
         let output = values[output].take();
         output.expect("the output is kept to the end").flat()
