@@ -217,7 +217,7 @@ impl Sums {
             .iter()
             .filter(|thread| thread.ran > time.mul_f64(MEASURES));
         self.crowded |= measuring.count() > cores;
-        self.ran += since.iter().map(|thread| thread.ran).sum();
+        self.ran += since.iter().map(|thread| thread.ran).sum::<Duration>();
         add(
             &mut self.waited,
             since.iter().map(|thread| thread.waited).max(),
