@@ -80,7 +80,7 @@ fn an_exported_network_is_measured() {
 fn every_command_has_help_with_an_example() {
     let room = Room::new();
     for command in [
-        "search", "serve", "agent", "measure", "export", "studies", "front",
+        "search", "serve", "agent", "measure", "score", "export", "studies", "front",
     ] {
         let help = room.text(&[command, "--help"]);
         assert!(help.contains("Example"), "{command}: {help}");
