@@ -194,7 +194,9 @@ impl Layers {
         &'a self,
         gradients: &'a Gradients,
     ) -> impl Iterator<Item = (tensor::Tensor<1>, tensor::Tensor<1>)> + 'a {
-        self.layers.iter().filter_map(|layer| layer.flow(gradients))
+        self.layers
+            .iter()
+            .filter_map(move |layer| layer.flow(gradients))
     }
 
     /// The parameters that weight decay acts on.

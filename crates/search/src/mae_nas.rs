@@ -127,9 +127,10 @@ impl MaeNas {
             proposals,
             ..
         } = self;
-        population
-            .iter()
-            .find_map(|member| proposals.admit(member.architecture.clone()))
+        let within = population.iter().filter(|member| member.excess == 0.0);
+        within
+            .map(|member| member.architecture.clone())
+            .find_map(|architecture| proposals.admit(architecture))
     }
 }
 

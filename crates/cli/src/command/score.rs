@@ -30,8 +30,8 @@ pub fn run(arguments: &arguments::Score) -> anyhow::Result<ExitCode> {
     let votes = votes(&rows, scores.names().len());
     let heading: Vec<&str> = scores.names().iter().map(|name| name.name()).collect();
     match arguments.json {
-        true => print_json(&as_json(&heading, &architectures, &rows, &votes))?,
-        false => print(&as_csv(&heading, &architectures, &rows, &votes)?)?,
+        true => print_json(&as_json(&heading, &architectures, &rows, votes.as_deref()))?,
+        false => print(&as_csv(&heading, &architectures, &rows, votes.as_deref())?)?,
     }
     for (text, row) in architectures.iter().zip(&rows) {
         for reason in row.iter().filter_map(|score| score.as_ref().err()) {
@@ -86,7 +86,7 @@ fn as_json(
     heading: &[&str],
     architectures: &[String],
     rows: &[Row],
-    votes: &Option<Vec<usize>>,
+    votes: Option<&[usize]>,
 ) -> Value {
     let network = |(at, (text, row)): (usize, (&String, &Row))| {
         let scores: Map<String, Value> = (heading.iter().zip(row))
@@ -110,16 +110,19 @@ fn as_csv(
     heading: &[&str],
     architectures: &[String],
     rows: &[Row],
-    votes: &Option<Vec<usize>>,
+    votes: Option<&[usize]>,
 ) -> anyhow::Result<String> {
     let mut csv = csv::Writer::from_writer(Vec::new());
-    let vote = votes.as_ref().map(|_| "vote");
+    let vote = votes.map(|_| "vote");
     csv.write_record(["architecture"].iter().chain(heading).copied().chain(vote))?;
     for (at, (text, row)) in architectures.iter().zip(rows).enumerate() {
         let mut cells = vec![text.clone()];
-        let cell = |score: &Result<f64, String>| score.as_ref().map(f64::to_string);
-        cells.extend(row.iter().map(|score| cell(score).unwrap_or_default()));
-        cells.extend(votes.as_ref().map(|votes| votes[at].to_string()));
+        let cell = |score: &Result<f64, String>| {
+            let text = score.as_ref().map(f64::to_string);
+            text.unwrap_or_default()
+        };
+        cells.extend(row.iter().map(cell));
+        cells.extend(votes.map(|votes| votes[at].to_string()));
         csv.write_record(cells)?;
     }
     Ok(String::from_utf8(csv.into_inner()?)?)
