@@ -1,7 +1,7 @@
 //! Judging networks without training them: by a zero-cost score, or by the vote of several.
 
 use bespoke_graph::Graph;
-use bespoke_net::{Images, ImagesError, NetworkError, ScoreError, Threads, score};
+use bespoke_net::{Images, ImagesError, ScoreError, Threads, score};
 use bespoke_recipe::{RecipeError, ScoreName, ZeroCost};
 
 /// Scores networks; more is better.
@@ -108,7 +108,7 @@ impl Scorer {
                 .map(|name| of(*name))
                 .collect::<Result<Vec<f64>, _>>()
         };
-        let scores = match threads.map_err(NetworkError::from)? {
+        let scores = match threads? {
             Some(threads) => threads.run(all)?,
             None => all()?,
         };
