@@ -220,6 +220,9 @@ pub struct Measure {
     /// Most time spent timing, in seconds; slow networks need more than the default.
     #[arg(long, value_name = "SECONDS")]
     pub budget: Option<u64>,
+    /// Tell what each operator takes, too: from passes of their own, which are slower than those that are timed whole.
+    #[arg(long)]
+    pub operators: bool,
     /// Begin every pass with caches that hold nothing of the network, as where passes are far between.
     #[arg(long)]
     pub cold: bool,

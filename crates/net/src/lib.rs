@@ -1,4 +1,5 @@
-//! A graph as trainable tensors: forward passes, training and weights, on Burn's CPU backend.
+//! A graph as trainable tensors: forward passes, training and weights, on Burn's CPU backend or, in programs that were
+//! built with the feature `libtorch`, on libtorch.
 //!
 //! Only this crate and `help` know Burn. [`Trainer`] trains the live part of a graph from fresh, seeded weights,
 //! [`evaluate`] gives a model's accuracy on [`Images`], and [`Network`] runs a model's forward pass. All of them
@@ -9,7 +10,10 @@ mod body;
 mod error;
 mod images;
 mod layer;
+#[cfg(feature = "libtorch")]
+pub mod libtorch;
 mod network;
+mod place;
 mod score;
 mod threads;
 mod train;
@@ -18,6 +22,7 @@ mod value;
 pub use error::{NetworkError, TrainError};
 pub use images::{Images, ImagesError};
 pub use network::{Evaluation, Network, evaluate};
+pub use place::check_device;
 pub use score::{ScoreError, score};
 pub use threads::Threads;
 pub use train::{EpochReport, Trainer};

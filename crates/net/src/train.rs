@@ -16,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::augment::varied;
 use crate::body::Body;
 use crate::network::{check_images, ends_in_softmax};
+use crate::place::Place;
 use crate::{Images, TrainError};
 
 /// What an epoch came to.
@@ -38,7 +39,7 @@ pub struct Trainer {
     body: Body,
     optimizer: ModuleOptimizer,
     loss: CrossEntropyLoss,
-    device: Device,
+    place: Place,
     epochs_trained: u32,
     steps: u64,
 }
@@ -52,7 +53,7 @@ impl Trainer {
     /// Draws fresh weights for the live part of a graph that ends in logits, one for each class.
     ///
     /// # Errors
-    /// When a setting is out of its range, or the graph ends in a softmax.
+    /// When a setting is out of its range, its device is not here, or the graph ends in a softmax.
     pub fn new(graph: &Graph, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
         recipe.check()?;
         if ends_in_softmax(graph) {
@@ -61,15 +62,15 @@ impl Trainer {
         }
         let graph = graph.live();
         let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
-        let device = Device::flex().autodiff();
-        let body = Body::new(&Model::new(graph, weights)?, &device);
+        let place = Place::open(recipe.device)?.autodiff();
+        let body = Body::new(&Model::new(graph, weights)?, place.device());
         Ok(Self {
             recipe: recipe.clone(),
             seed,
             optimizer: optimizer(recipe, &body),
-            loss: loss(recipe, &device),
+            loss: loss(recipe, place.device()),
             body,
-            device,
+            place,
             epochs_trained: 0,
             steps: 0,
         })
@@ -94,6 +95,7 @@ impl Trainer {
         if self.epochs_trained == epochs {
             return Err(TrainError::Finished { epochs });
         }
+        self.place.enter();
         let mut rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
         let order = shuffled(images.count(), &mut rng);
         let batches = order.chunks_exact(batch_size);
@@ -124,9 +126,10 @@ impl Trainer {
     fn step(&mut self, pixels: Vec<f32>, labels: Vec<i64>, rate: f64) -> Result<f32, TrainError> {
         let batch = labels.len();
         let shape = [batch, pixels.len() / batch];
-        let input = Tensor::<2>::from_data(TensorData::new(pixels, shape), &self.device);
+        let device = self.place.device();
+        let input = Tensor::<2>::from_data(TensorData::new(pixels, shape), device);
         let targets = TensorData::new(labels, [batch]);
-        let targets = Tensor::<1, Int>::from_data(targets, &self.device);
+        let targets = Tensor::<1, Int>::from_data(targets, device);
         let loss = self.loss.forward(self.body.forward(input), targets);
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {
