@@ -62,8 +62,8 @@ fn keys_of_a_stage() {
     );
     assert_eq!(
         fault("[[stage]]\nchannels = 3\n"),
-        "test.toml:8: `block`: missing; it is one of conv, depthwise_separable, mbconv, skip, zero, cell, residual, bottleneck, \
-         norm_act, global_pool, classifier"
+        "test.toml:8: `block`: missing; it is one of conv, depthwise_separable, mbconv, skip, zero, cell, residual, \
+         bottleneck, norm_act, global_pool, classifier"
     );
 }
 
