@@ -12,3 +12,4 @@ mod program;
 mod resume;
 mod search;
 mod workspace;
+mod zero_cost;

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use bespoke_accuracy::{Decision, EpochProgress, Evaluated, Evaluator};
+use bespoke_accuracy::{Decision, EpochProgress, Evaluated, Evaluator, Scorer};
 use bespoke_graph::Graph;
-use bespoke_recipe::Recipe;
-use bespoke_study::{Data, Objective, Trial, is_hopeless};
+use bespoke_study::{Objective, Source, StudySpec, Trial, is_hopeless};
 use tokio::sync::{RwLock, watch};
 
 /// Opens what a study's candidates learn.
 pub trait Evaluators: Send + Sync {
-    /// The lesson of a data set and a recipe. May read files, so it may take a while.
+    /// The lesson of a study and its space file. May read files, so it may take a while.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with the data set.
-    fn open(&self, data: &Data, recipe: &Recipe) -> Result<Lesson, String>;
+    /// A sentence that says what is wrong with the data set, or with how it is used.
+    fn open(&self, spec: &StudySpec, space: &Source) -> Result<Lesson, String>;
 }
 
 /// What every candidate of a study learns, and how it is judged.
@@ -22,6 +21,8 @@ pub trait Evaluators: Send + Sync {
 pub struct Lesson {
     /// Trains a candidate and tells its accuracy.
     pub evaluator: Arc<dyn Evaluator>,
+    /// Scores a candidate, where that decides which are trained.
+    pub scorer: Option<Arc<Scorer>>,
     /// Channels, height and width of an image.
     pub input_shape: [usize; 3],
     /// Number of classes.

@@ -86,7 +86,7 @@ impl Network {
         self.forward_observed(input, batch, |_| {})
     }
 
-    /// The same; `ran` hears of each node as soon as it was run.
+    /// The same; `ran` hears of each node but the input as soon as it was run.
     ///
     /// # Errors
     /// Those of [`forward`](Self::forward).
@@ -94,7 +94,7 @@ impl Network {
         &self,
         input: &[f32],
         batch: usize,
-        ran: impl FnMut(&Node),
+        mut ran: impl FnMut(&Node),
     ) -> Result<Vec<f32>, NetworkError> {
         let elements = self.graph().input_shape().elements();
         if batch == 0 || input.len() != elements.saturating_mul(batch) {
@@ -108,7 +108,12 @@ impl Network {
         self.place.enter();
         let data = TensorData::new(input.to_vec(), [batch, elements]);
         let input = Tensor::from_data(data, self.place.device());
-        let data = self.body.forward_observed(input, ran).into_data();
+        let output = self.body.forward_by(input, |at, call| {
+            let value = call.run();
+            ran(&self.graph().nodes()[at]);
+            value
+        });
+        let data = output.into_data();
         Ok(data.try_into_vec().expect("values are 32-bit floats"))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bespoke_space::{Architecture, Space};
 
 use crate::{
-    BespokeSettings, Finished, LocalSearchSettings, MnasnetSettings, Nsga2Settings,
+    BespokeSettings, Finished, LocalSearchSettings, MaeNasSettings, MnasnetSettings, Nsga2Settings,
     OnceForAllSettings, Problem, RegularizedEvolutionSettings, Strategy, StrategyConfig,
     pareto::hypervolume,
     test_spaces::{SumOfChoices, conditional, four, one, sum, wide, within},
@@ -36,6 +36,11 @@ fn every_strategy() -> Vec<StrategyConfig> {
         StrategyConfig::OnceForAll(OnceForAllSettings {
             population: 8,
             ..OnceForAllSettings::default()
+        }),
+        StrategyConfig::MaeNas(MaeNasSettings {
+            population: 8,
+            mutations: 40,
+            ..MaeNasSettings::default()
         }),
     ]
 }
@@ -184,7 +189,7 @@ fn calls_made_again_up_to_anywhere_lead_to_the_same_continuation() {
 }
 
 #[test]
-fn all_but_random_search_learn_from_results() {
+fn all_but_random_search_and_mae_nas_learn_from_results() {
     let space = wide();
     for config in every_strategy() {
         let run = |turn: fn(f64) -> f64| {
@@ -200,7 +205,7 @@ fn all_but_random_search_learn_from_results() {
         };
         assert_eq!(
             run(|value| value) == run(|value| 10.0 - value),
-            config.name() == "random",
+            ["random", "mae_nas"].contains(&config.name()),
             "{}",
             config.name()
         );
