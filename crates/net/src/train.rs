@@ -8,12 +8,11 @@ use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::augment::varied;
+use crate::batches::{Batch, Batches};
 use crate::body::Body;
 use crate::network::{check_images, ends_in_softmax};
 use crate::{Images, TrainError};
@@ -85,26 +84,17 @@ impl Trainer {
             epochs, batch_size, ..
         } = self.recipe;
         check_images(self.body.graph(), images)?;
-        if batch_size > images.count() {
-            return Err(TrainError::BatchTooLarge {
-                batch_size,
-                images: images.count(),
-            });
-        }
         if self.epochs_trained == epochs {
             return Err(TrainError::Finished { epochs });
         }
-        let mut rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
-        let order = shuffled(images.count(), &mut rng);
-        let batches = order.chunks_exact(batch_size);
+        let rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
+        let batches = Batches::new(images, batch_size, self.recipe.augment, rng)?;
         let in_epoch = batches.len() as f64;
         let (mut total, mut rate) = (0.0, 0.0);
-        for (at, positions) in batches.enumerate() {
+        for (at, batch) in batches.enumerate() {
             let done = f64::from(self.epochs_trained) + at as f64 / in_epoch;
-            rate = rate_at(&self.recipe, done / f64::from(epochs));
-            let pixels = varied(self.recipe.augment, images, positions, &mut rng);
-            let labels = positions.iter().map(|p| i64::from(images.labels()[*p]));
-            total += f64::from(self.step(pixels, labels.collect(), rate)?);
+            rate = self.recipe.rate_at(done / f64::from(epochs));
+            total += f64::from(self.step(&batch, rate)?);
         }
         self.body.settle();
         self.epochs_trained += 1;
@@ -121,12 +111,8 @@ impl Trainer {
         Model::new(graph, self.body.weights()).expect("the weights were made for this graph")
     }
 
-    fn step(&mut self, pixels: Vec<f32>, labels: Vec<i64>, rate: f64) -> Result<f32, TrainError> {
-        let batch = labels.len();
-        let shape = [batch, pixels.len() / batch];
-        let input = Tensor::<2>::from_data(TensorData::new(pixels, shape), &self.device);
-        let targets = TensorData::new(labels, [batch]);
-        let targets = Tensor::<1, Int>::from_data(targets, &self.device);
+    fn step(&mut self, batch: &Batch, rate: f64) -> Result<f32, TrainError> {
+        let (input, targets) = batch.tensors(&self.device);
         let loss = self.loss.forward(self.body.forward(input), targets);
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {
@@ -149,21 +135,10 @@ impl Trainer {
 
 // === helpers ===
 
-fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
-}
-
-fn shuffled(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(rng);
-    order
-}
-
-/// Learning rate when the part `progress` of all steps, 0 to 1, is done.
-fn rate_at(recipe: &Recipe, progress: f64) -> f64 {
-    recipe.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
 }
 
 fn optimizer(recipe: &Recipe, body: &Body) -> ModuleOptimizer {
@@ -180,7 +155,7 @@ fn optimizer(recipe: &Recipe, body: &Body) -> ModuleOptimizer {
         .with_group(body.layers().decayed(), decaying.build(), None)
 }
 
-fn loss(recipe: &Recipe, device: &Device) -> CrossEntropyLoss {
+pub(crate) fn loss(recipe: &Recipe, device: &Device) -> CrossEntropyLoss {
     let smoothing = (recipe.label_smoothing > 0.0).then_some(recipe.label_smoothing);
     CrossEntropyLossConfig::new()
         .with_smoothing(smoothing)

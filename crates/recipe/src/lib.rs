@@ -106,6 +106,11 @@ impl Recipe {
             0.999,
         )
     }
+
+    /// Learning rate when the part `progress` of all steps, 0 to 1, is done.
+    pub fn rate_at(&self, progress: f64) -> f64 {
+        self.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
+    }
 }
 
 fn in_range(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), RecipeError> {

@@ -5,6 +5,7 @@ mod cell;
 mod convolution;
 mod head;
 mod mbconv;
+mod paths;
 mod settings;
 
 use bespoke_graph::{Builder, Graph, NodeId, Shape};
@@ -16,6 +17,8 @@ use crate::{
     template::Template,
     value::Scalar,
 };
+
+pub(crate) use self::paths::Naming;
 
 use self::{body::Body, settings::Settings};
 
@@ -38,12 +41,17 @@ pub(crate) enum Block {
 }
 
 /// Builds the network of the template under the choices.
-pub(crate) fn lower(template: &Template, choices: &[u16]) -> Result<Graph, Fault> {
+pub(crate) fn lower(
+    template: &Template,
+    choices: &[u16],
+    naming: Naming<'_>,
+) -> Result<Graph, Fault> {
     let (mut builder, mut at) = Graph::builder(&input_shape(template, choices)?);
     let mut line = template.channels.line;
     for stage in &template.stages {
         for index in 0..stage.depth_under(choices) {
-            (_, at) = add_layer(&mut builder, at, (stage, index), template.classes, choices)?;
+            let layer = (stage, index, naming);
+            (_, at) = add_layer(&mut builder, at, layer, template.classes, choices)?;
             line = stage.layers[index].line;
         }
     }
@@ -53,13 +61,14 @@ pub(crate) fn lower(template: &Template, choices: &[u16]) -> Result<Graph, Fault
 
 /// Builds one layer of a stage by itself on an input of the shape given: which block it is, and the layer's operators.
 pub(crate) fn lower_layer(
-    (stage, index): (&Stage, usize),
+    layer: (&Stage, usize, Naming<'_>),
     input: &[usize],
     classes: usize,
     choices: &[u16],
 ) -> Result<(Block, Graph), Fault> {
     let (mut builder, at) = Graph::builder(input);
-    let (block, at) = add_layer(&mut builder, at, (stage, index), classes, choices)?;
+    let (block, at) = add_layer(&mut builder, at, layer, classes, choices)?;
+    let (stage, index, _) = layer;
     Ok((block, finish(builder, at, stage.layers[index].line)?))
 }
 
@@ -180,14 +189,14 @@ impl Block {
 fn add_layer(
     builder: &mut Builder,
     at: NodeId,
-    (stage, index): (&Stage, usize),
+    (stage, index, naming): (&Stage, usize, Naming<'_>),
     classes: usize,
     choices: &[u16],
 ) -> Result<(Block, NodeId), Fault> {
     let layer = &stage.layers[index];
     let (block, overrides) = Block::of(layer.block.resolve(choices))?;
     let settings = Settings::new(block, layer, overrides, choices, index == 0);
-    let mut body = Body::new(builder, at, layer);
+    let mut body = Body::new(builder, at, layer, choices, naming);
     block.lower(&settings, &mut body, classes)?;
     Ok((block, body.at()))
 }
