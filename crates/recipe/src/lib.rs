@@ -1,8 +1,12 @@
 //! How a network is trained and on what: plain data, so that whoever names a recipe need not know how to cook it.
 
+mod score;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+pub use score::{ScoreName, Scores, ScoresError, UnknownScore, ZeroCost};
 
 /// Settings of one training run: stochastic gradient descent with momentum and a cosine learning-rate schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

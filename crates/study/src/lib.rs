@@ -4,6 +4,7 @@
 //! way; the list of trials, in the order of their numbers, is the journal from which everything else follows. Beside
 //! them stands what is asked of predictors and told of them.
 
+mod evaluator;
 mod event;
 mod front;
 mod name;
@@ -15,6 +16,7 @@ mod study;
 mod trial;
 
 pub use bespoke_search::pareto::Interval;
+pub use evaluator::EvaluatorConfig;
 pub use event::{Activity, Event};
 pub use front::{Front, FrontEntry};
 pub use name::{NameError, StudyName};

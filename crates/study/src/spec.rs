@@ -13,7 +13,7 @@ use bespoke_recipe::{DataSetName, Recipe};
 use bespoke_search::{Problem, StrategyConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{Objective, Prediction, StudyName};
+use crate::{EvaluatorConfig, Objective, Prediction, StudyName};
 
 /// A file's name, as its user knows it, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub struct StudySpec {
     pub data: Data,
     /// How candidates are proposed.
     pub strategy: StrategyConfig,
+    /// How a candidate is judged.
+    pub evaluator: EvaluatorConfig,
     /// How a candidate is trained.
     pub recipe: Recipe,
     /// Where candidates must run, at least one. Each target's latency is an objective.

@@ -9,7 +9,7 @@ use bespoke_search::{Problem, StrategyConfig};
 use serde::Deserialize;
 
 use super::{Bounds, Budget, Data, Source, SpecError, StudySpec, TargetBound};
-use crate::{NameError, Objective, Prediction, SampleCount, StudyName};
+use crate::{EvaluatorConfig, NameError, Objective, Prediction, SampleCount, StudyName};
 
 /// The study file as it stands.
 #[derive(Deserialize)]
@@ -24,6 +24,8 @@ struct RawSpec {
     data: toml::Spanned<Data>,
     #[serde(default)]
     strategy: Option<toml::Spanned<StrategyConfig>>,
+    #[serde(default)]
+    evaluator: Option<toml::Spanned<EvaluatorConfig>>,
     #[serde(default)]
     training: Option<toml::Spanned<Recipe>>,
     #[serde(default)]
@@ -97,6 +99,9 @@ impl StudySpec {
         let recipe = raw
             .training
             .map(|r| source.checked("training", r, Recipe::check));
+        let evaluator = raw
+            .evaluator
+            .map(|e| source.checked("evaluator", e, EvaluatorConfig::check));
         let protocol = raw
             .protocol
             .map(|p| source.checked("protocol", p, Protocol::check));
@@ -110,6 +115,7 @@ impl StudySpec {
             seed: raw.seed,
             data: source.checked("data", raw.data, Data::check)?,
             strategy: strategy.unwrap_or_default(),
+            evaluator: evaluator.transpose()?.unwrap_or_default(),
             recipe: recipe.transpose()?.unwrap_or_default(),
             further_objectives: source.objectives(raw.objectives, &targets)?,
             targets,

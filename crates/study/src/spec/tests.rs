@@ -143,6 +143,24 @@ fn faults_are_told_with_file_line_and_key() {
         ),
         (
             "[data]",
+            "[evaluator]\nname = \"zero_cost\"\nscore = \"synflo\"\n[data]",
+            "s.toml:4",
+            "there is no score `synflo`",
+        ),
+        (
+            "[data]",
+            "[evaluator]\nname = \"zero_cost\"\nscore = \"zen\"\nbatch_size = 1\n[data]",
+            "s.toml:4",
+            "`batch_size` must be between 2 and 4096",
+        ),
+        (
+            "[data]",
+            "[evaluator]\nname = \"training\"\nscore = \"zen\"\n[data]",
+            "s.toml:4",
+            "score",
+        ),
+        (
+            "[data]",
             "[training]\nepochs = 0\n[data]",
             "s.toml:4",
             "epochs",

@@ -1,0 +1,37 @@
+//! How candidates are judged.
+
+use bespoke_recipe::{RecipeError, ZeroCost};
+use serde::{Deserialize, Serialize};
+
+/// How candidates are judged, as the table `[evaluator]` of a study file states it: `name = "zero_cost"`,
+/// `score = "synflow"`. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum EvaluatorConfig {
+    /// Each is trained, and its accuracy on the images held out counts. (Braces: serde ignores unknown fields of a
+    /// tagged variant without any.)
+    Training {},
+    /// Each has a score without training; the front of score and costs is trained when the search is over.
+    ZeroCost(ZeroCost),
+}
+
+// === impl EvaluatorConfig ===
+
+impl Default for EvaluatorConfig {
+    fn default() -> Self {
+        Self::Training {}
+    }
+}
+
+impl EvaluatorConfig {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range.
+    pub(crate) fn check(&self) -> Result<(), RecipeError> {
+        match self {
+            Self::Training {} => Ok(()),
+            Self::ZeroCost(zero_cost) => zero_cost.check(),
+        }
+    }
+}
