@@ -11,4 +11,5 @@ mod predictor;
 mod program;
 mod resume;
 mod search;
+mod supernet;
 mod workspace;

@@ -10,6 +10,8 @@ mod fetch;
 mod training;
 
 pub use data_set::{DataError, DataSet};
-pub use evaluator::{Curve, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
+pub use evaluator::{
+    Curve, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator, SharedProgress,
+};
 pub use fetch::{FetchError, fetch};
 pub use training::Training;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespoke_graph::Graph;
+use bespoke_graph::{Graph, Model};
 use bespoke_net::{Evaluation, NetworkError, Threads, TrainError, Trainer, evaluate};
 use bespoke_recipe::Recipe;
 
@@ -56,9 +56,27 @@ impl Training {
         &self.data
     }
 
+    /// The data set, shared.
+    pub fn shared_data(&self) -> Arc<DataSet> {
+        self.data.clone()
+    }
+
     /// How candidates are trained.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// Trains a model on, from the weights that it has; it ends in logits.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn tune(
+        &self,
+        model: &Model,
+        seed: u64,
+        observer: &mut dyn FnMut(EpochProgress) -> Decision,
+    ) -> Result<Evaluated, EvaluationError> {
+        self.run(Trainer::tuning(model, &self.recipe, seed)?, observer)
     }
 
     fn test(&self, trainer: &Trainer) -> Result<Evaluation, NetworkError> {
@@ -66,15 +84,12 @@ impl Training {
     }
 }
 
-impl Evaluator for Training {
-    fn evaluate(
+    fn run(
         &self,
-        graph: &Graph,
-        seed: u64,
+        mut trainer: Trainer,
         observer: &mut dyn FnMut(EpochProgress) -> Decision,
     ) -> Result<Evaluated, EvaluationError> {
         let threads = self.threads.map(Threads::new).transpose()?;
-        let mut trainer = Trainer::new(graph, &self.recipe, seed)?;
         let mut curve = Curve::default();
         loop {
             let mut epoch = || -> Result<_, EvaluationError> {
@@ -104,6 +119,17 @@ impl Evaluator for Training {
                 });
             }
         }
+    }
+}
+
+impl Evaluator for Training {
+    fn evaluate(
+        &self,
+        graph: &Graph,
+        seed: u64,
+        observer: &mut dyn FnMut(EpochProgress) -> Decision,
+    ) -> Result<Evaluated, EvaluationError> {
+        self.run(Trainer::new(graph, &self.recipe, seed)?, observer)
     }
 }
 

@@ -126,7 +126,9 @@ impl Memory {
                 ..spec.clone()
             },
             places,
-            is_same_lesson: spec.data == before.data && spec.recipe == before.recipe,
+            is_same_lesson: spec.data == before.data
+                && spec.recipe == before.recipe
+                && spec.evaluator == before.evaluator,
         })
     }
 

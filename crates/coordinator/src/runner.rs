@@ -200,6 +200,7 @@ impl<'a> Runner<'a> {
     }
 
     async fn search(&mut self) -> Result<Ending, CoordinatorError> {
+        self.prepare().await?;
         for trial in self.trials.clone() {
             self.take_up(&trial)?;
         }
@@ -394,10 +395,10 @@ pub(crate) async fn open_lesson(
     submission: &Submission,
     spec: &StudySpec,
 ) -> Result<Lesson, CoordinatorError> {
-    let (evaluators, data, recipe) = (evaluators.clone(), spec.data.clone(), spec.recipe.clone());
+    let (evaluators, spec, space) = (evaluators.clone(), spec.clone(), submission.space.clone());
     let file = submission.study.file.clone();
-    let opened = blocking(move || evaluators.open(&data, &recipe)).await?;
-    opened.map_err(|reason| CoordinatorError::Data { file, reason })
+    let opened = blocking(move || evaluators.open(&spec, &space)).await?;
+    opened.map_err(|reason| CoordinatorError::Lesson { file, reason })
 }
 
 /// Runs what blocks beside the event loop.

@@ -53,15 +53,24 @@ impl Trainer {
     /// # Errors
     /// When a setting is out of its range, or the graph ends in a softmax.
     pub fn new(graph: &Graph, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
+        let graph = graph.live();
+        let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
+        Self::tuning(&Model::new(graph, weights)?, recipe, seed)
+    }
+
+    /// Begins with the weights that a model has.
+    ///
+    /// # Errors
+    /// When a setting is out of its range, or the model ends in a softmax.
+    pub fn tuning(model: &Model, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
         recipe.check()?;
+        let graph = model.graph();
         if ends_in_softmax(graph) {
             let node = graph.node(graph.output()).name.clone();
             return Err(TrainError::Probabilities { node });
         }
-        let graph = graph.live();
-        let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
         let device = Device::flex().autodiff();
-        let body = Body::new(&Model::new(graph, weights)?, &device);
+        let body = Body::new(model, &device);
         Ok(Self {
             recipe: recipe.clone(),
             seed,

@@ -72,6 +72,25 @@ pub(crate) fn lower_layer(
     Ok((block, finish(builder, at, stage.layers[index].line)?))
 }
 
+/// Builds the layers of the template under the choices, each by itself on the shape that it is given.
+pub(crate) fn layers(
+    template: &Template,
+    choices: &[u16],
+    naming: Naming<'_>,
+) -> Result<Vec<Graph>, Fault> {
+    let mut shape = input_shape(template, choices)?.to_vec();
+    let mut layers = Vec::new();
+    for stage in &template.stages {
+        for index in 0..stage.depth_under(choices) {
+            let layer = (stage, index, naming);
+            let (_, graph) = lower_layer(layer, &shape, template.classes, choices)?;
+            shape = graph.output_shape().dims().to_vec();
+            layers.push(graph);
+        }
+    }
+    Ok(layers)
+}
+
 /// Channels, height and width of the network's input.
 pub(crate) fn input_shape(template: &Template, choices: &[u16]) -> Result<[usize; 3], Fault> {
     let channels = input(&template.channels, "channels", MAX_INPUT_CHANNELS, choices)?;

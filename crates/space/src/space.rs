@@ -9,7 +9,7 @@ use crate::{
     decision::walk,
     error::Fault,
     format::Notation,
-    lower::{Naming, lower},
+    lower::{Naming, layers, lower},
     template::{Document, Template},
     value,
 };
@@ -151,6 +151,16 @@ impl Space {
     /// When the layers do not fit each other under these choices.
     pub fn lower_paths(&self, architecture: &Architecture) -> Result<Graph, SpaceError> {
         self.lower_named(architecture, Naming::Paths(&self.decisions))
+    }
+
+    /// The layers of [`Space::lower_paths`], each by itself from the value before it, as input, to the one after it.
+    ///
+    /// # Errors
+    /// When the layers do not fit each other under these choices.
+    pub fn layers(&self, architecture: &Architecture) -> Result<Vec<Graph>, SpaceError> {
+        let naming = Naming::Paths(&self.decisions);
+        let layers = layers(&self.template, architecture.choices(), naming);
+        layers.map_err(|fault| fault.in_file(&self.file))
     }
 
     fn lower_named(

@@ -38,7 +38,7 @@ struct Entry {
 /// Most bytes of the first line.
 const MOST_HEAD: u64 = 64 << 20;
 
-/// Writes a supernet's state. `of` names what it belongs to, such as the study.
+/// Writes a supernet's state. `of` tells what it belongs to: all that the training depends on.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -55,26 +55,26 @@ pub fn save(supernet: &Supernet, of: &str, path: &Path) -> Result<(), SupernetEr
     fs::rename(&beside, path).map_err(fault)
 }
 
-/// Goes on with the state at a path, if there is one: the supernet as it was when [`save`] was called with the same
-/// space, data, recipe, sampling and seed.
+/// Goes on with the state at a path: the supernet as it was when [`save`] was called with the same space, data, recipe,
+/// sampling and seed. One that is not there, or belongs to something else, leaves the supernet as it is.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged, or belongs to something else.
-pub fn load(supernet: Supernet, of: &str, path: &Path) -> Result<Supernet, SupernetError> {
+/// When the file cannot be read or is damaged.
+pub fn load(supernet: &mut Supernet, of: &str, path: &Path) -> Result<(), SupernetError> {
     let fault = |reason: String| SupernetError::File {
         path: path.to_owned(),
         reason,
     };
     let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(supernet),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|error| fault(format!("cannot be read: {error}")))?,
     };
     let mut file = BufReader::new(file);
     let (head, state) = read(&mut file).map_err(|error| fault(format!("is damaged: {error}")))?;
-    if head.of != of {
-        return Err(fault(format!("is of `{}`, not of `{of}`", head.of)));
+    match head.of == of {
+        true => supernet.resume(state, head.epochs_trained),
+        false => Ok(()),
     }
-    supernet.resumed(state, head.epochs_trained)
 }
 
 fn write(to: &mut impl Write, supernet: &Supernet, of: &str) -> std::io::Result<()> {

@@ -1,27 +1,10 @@
 //! Which networks a supernet trains next.
 
+use bespoke_recipe::Sampling;
 use bespoke_space::{Architecture, Space};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::SupernetError;
-
-/// How the networks of a step are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Sampling {
-    /// One, uniformly over all architectures (Guo et al., Single Path One-Shot Neural Architecture Search with Uniform
-    /// Sampling, ECCV 2020).
-    #[default]
-    Uniform,
-    /// The largest, the smallest and so many drawn uniformly (Yu and Huang, Universally Slimmable Networks, ICCV 2019).
-    /// Unlike the paper, all learn the images' classes, and the mean of their gradients is taken, not the sum, so that
-    /// one learning rate serves all ways to draw.
-    Sandwich {
-        /// How many are drawn beside the two.
-        random: u32,
-    },
-}
 
 /// Draws the networks of each step.
 #[derive(Debug, Clone)]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bespoke_accuracy::DataSet;
 use bespoke_graph::{Graph, Model, Weights};
 use bespoke_net::{Batches, EpochReport, Evaluation, SharedState, SharedWeights, TrainError, evaluate};
-use bespoke_recipe::Recipe;
+use bespoke_recipe::{Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Sampler, Sampling, SupernetError};
+use crate::{Sampler, SupernetError};
 
 /// All networks of a space on shared weights.
 ///
@@ -30,7 +30,7 @@ pub struct Supernet {
 /// A network of the supernet, cut out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subnet {
-    /// The live graph as the space lowers it, with its weights, ending in class probabilities.
+    /// The live graph as the space lowers it, with its weights, ending in logits.
     pub model: Model,
     /// What it says about the images held out.
     pub evaluation: Evaluation,
@@ -78,17 +78,14 @@ impl Supernet {
         Ok(supernet)
     }
 
-    /// The same with what [`Supernet::state`] told after so many epochs.
+    /// Goes on from what [`Supernet::state`] told after so many epochs.
     ///
     /// # Errors
-    /// When the state is not that of a supernet.
-    #[must_use = "the supernet is returned"]
-    pub fn resumed(self, state: SharedState, epochs_trained: u32) -> Result<Self, SupernetError> {
-        Ok(Self {
-            weights: SharedWeights::with_state(&self.recipe, self.seed, state)?,
-            epochs_trained,
-            ..self
-        })
+    /// When the state is not that of a supernet; nothing has changed then.
+    pub fn resume(&mut self, state: SharedState, epochs_trained: u32) -> Result<(), SupernetError> {
+        self.weights = SharedWeights::with_state(&self.recipe, self.seed, state)?;
+        self.epochs_trained = epochs_trained;
+        Ok(())
     }
 
     /// Weights and optimiser as they are now.
@@ -168,7 +165,6 @@ impl Supernet {
         let graph = self.space.lower(architecture)?.live();
         let model = Model::new(graph.clone(), renamed(&weights, &network, &graph))?;
         let evaluation = evaluate(&model, &self.data.held_out, TEST_BATCH)?;
-        let model = model.with_probabilities()?;
         Ok(Subnet { model, evaluation })
     }
 

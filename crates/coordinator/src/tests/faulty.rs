@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bespoke_accuracy::{Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
 use bespoke_graph::Graph;
-use bespoke_recipe::Recipe;
 use bespoke_store::MemoryStore;
-use bespoke_study::{Activity, Data, Event, Front, StudyState, TrialState};
+use bespoke_study::{Activity, Event, Front, Source, StudySpec, StudyState, TrialState};
 use futures::StreamExt;
 
 use super::{
@@ -30,7 +29,7 @@ impl Wrong {
 }
 
 impl Evaluators for Wrong {
-    fn open(&self, _data: &Data, _recipe: &Recipe) -> Result<Lesson, String> {
+    fn open(&self, _spec: &StudySpec, _space: &Source) -> Result<Lesson, String> {
         Ok(Lesson {
             evaluator: Arc::new(*self),
             ..lesson()

@@ -6,9 +6,8 @@ use bespoke_accuracy::{Decision, EpochProgress, Evaluated, EvaluationError, Eval
 use bespoke_device::{AgentInfo, Machine, RuntimeInfo, TargetSpec, Work};
 use bespoke_graph::{Graph, GraphHash, Model, Weights};
 use bespoke_measure::{Environment, Estimate, Latency, Measurement, Verdict};
-use bespoke_recipe::Recipe;
 use bespoke_store::Store;
-use bespoke_study::{Data, Event, Source, Study, StudyName, Trial};
+use bespoke_study::{Event, Source, Study, StudyName, StudySpec, Trial};
 use futures::TryStreamExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -103,9 +102,9 @@ struct Lessons;
 struct Trainer;
 
 impl Evaluators for Lessons {
-    fn open(&self, data: &Data, _recipe: &Recipe) -> Result<Lesson, String> {
-        match data.folder {
-            Some(_) => Err("the folder is empty".to_owned()),
+    fn open(&self, spec: &StudySpec, _space: &Source) -> Result<Lesson, String> {
+        match spec.data.folder {
+            Some(_) => Err("[data]: the folder is empty".to_owned()),
             None => Ok(lesson()),
         }
     }
