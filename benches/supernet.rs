@@ -1,17 +1,18 @@
 //! How well shared weights rank networks, and what a search by binary paths keeps in memory.
 //!
 //!     cargo bench -p bespoke-supernet --bench supernet -- ranking FOLDER [MNIST]
-//!     cargo bench -p bespoke-supernet --bench supernet -- memory CHOICES
+//!     cargo bench -p bespoke-supernet --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
 //! `ranking` trains the cells of NAS-Bench-201, one in each of three stages, together on the digits, or on the first
 //! 12,000 images of MNIST where the folder of its files is given, and then 30 random cells each alone. A call ends after
-//! nine minutes at the latest; the next one with the same FOLDER goes on. `memory` makes one step of ProxylessNAS's
-//! weights and one of its architecture on layers of so many choices, and tells the most memory that was resident.
+//! nine minutes at the latest; the next one with the same FOLDER goes on. `memory` searches for an epoch on six layers of
+//! so many blocks, all equally wide, and tells the most memory that was resident (on Linux).
 
 use std::{
     error::Error,
     fs,
     io::Write as _,
+    ops::Range,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,7 +22,10 @@ use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
 use bespoke_predict::{kendall_tau_b, spearman};
 use bespoke_recipe::{Augment, DataSetName, Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
-use bespoke_supernet::{Supernet, load, save};
+use bespoke_supernet::{
+    Fbnet, FbnetSettings, LatencyTable, Paths, Proxylessnas, ProxylessnasSettings, Search, Supernet,
+    SupernetError, load, save,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -44,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             data.train = data.train.select(&(0..OF_MNIST).collect::<Vec<_>>())?;
             ranking(Path::new(folder), data)
         }
-        _ => Err("say `ranking FOLDER [MNIST]`".into()),
+        ["memory", method, choices] => memory(method, choices.parse()?),
+        _ => Err("say `ranking FOLDER [MNIST]` or `memory proxylessnas|fbnet CHOICES`".into()),
     }
 }
 
@@ -105,6 +110,65 @@ fn ranking(folder: &Path, data: DataSet) -> Result<(), Box<dyn Error>> {
         }
     }
     report(&fs::read_to_string(folder.join("networks.csv"))?)
+}
+
+/// Six layers of mobile blocks that differ in their kernels alone, so that every path takes as much memory.
+fn blocks(choices: usize) -> Result<Space, Box<dyn Error>> {
+    let block = |at: usize| {
+        let kernel = 2 * at + 3;
+        format!("{{ name = 'k{kernel}', kind = 'mbconv', kernel = {kernel}, expand = 6 }}")
+    };
+    let blocks: Vec<String> = (0..choices).map(block).collect();
+    let text = format!(
+        "name = 'blocks'\nsource = 'made for a benchmark'\nclasses = 10\n\
+         input = {{ channels = 1, resolution = 8 }}\n[define]\nblock = {{ choose = [{}] }}\n\
+         [[stage]]\nname = 'stem'\nblock = 'conv'\nchannels = 32\n\
+         [[stage]]\nname = 'body'\nblock = {{ use = 'block' }}\nrepeat = 6\nchannels = 32\n\
+         [[stage]]\nblock = 'global_pool'\n[[stage]]\nblock = 'classifier'\n",
+        blocks.join(", ")
+    );
+    Ok(Space::parse("blocks.toml", &text)?)
+}
+
+fn memory(method: &str, choices: usize) -> Result<(), Box<dyn Error>> {
+    let paths = Paths::new(blocks(choices)?)?;
+    let table = LatencyTable::new::<SupernetError>(&paths, |_| Ok(1.0))?;
+    let digits = DataSet::digits().train;
+    let part = |range: Range<usize>| digits.select(&range.collect::<Vec<_>>()).map(Arc::new);
+    let search = Search {
+        paths,
+        table,
+        for_weights: part(0..512)?,
+        for_choices: part(512..640)?,
+        recipe: Recipe {
+            epochs: 1,
+            batch_size: 128,
+            ..Recipe::default()
+        },
+        seed: 1,
+    };
+    match method {
+        "proxylessnas" => {
+            let settings = ProxylessnasSettings {
+                every: 1,
+                warm_up: 0.0,
+                ..ProxylessnasSettings::default()
+            };
+            Proxylessnas::new(search, settings)?.epoch()?;
+        }
+        "fbnet" => {
+            let settings = FbnetSettings {
+                warm_up: 0.0,
+                ..FbnetSettings::default()
+            };
+            Fbnet::new(search, settings)?.epoch()?;
+        }
+        other => return Err(format!("there is no method `{other}`").into()),
+    }
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+    println!("{method}, {choices} choices: {}", peak.unwrap_or("no peak is told"));
+    Ok(())
 }
 
 /// Correlations of the finished table.

@@ -289,7 +289,7 @@ impl SharedParameter {
     fn read(self, device: &Device) -> Result<(String, Shared), TrainError> {
         let elements = self.dims.iter().product::<usize>();
         let lengths = [Some(&self.values), self.velocity.as_ref()];
-        let form = self.form.parse();
+        let form = self.form.parse::<Form>();
         let (Ok(form), true) = (form, lengths.iter().flatten().all(|v| v.len() == elements)) else {
             let reason = format!("of the form `{}` has other values than its shape", self.form);
             let parameter = self.name;
