@@ -23,8 +23,8 @@ use bespoke_predict::{kendall_tau_b, spearman};
 use bespoke_recipe::{Augment, DataSetName, Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
 use bespoke_supernet::{
-    Fbnet, FbnetSettings, LatencyTable, Paths, Proxylessnas, ProxylessnasSettings, Search, Supernet,
-    SupernetError, load, save,
+    Fbnet, FbnetSettings, LatencyTable, Paths, Proxylessnas, ProxylessnasSettings, Search,
+    Supernet, SupernetError, load, save,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -39,7 +39,10 @@ const A_CALL: Duration = Duration::from_secs(9 * 60);
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo passes `--bench`; what remains are this benchmark's own arguments.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["ranking", folder] => ranking(Path::new(folder), DataSet::digits()),
@@ -87,7 +90,10 @@ fn ranking(folder: &Path, data: DataSet) -> Result<(), Box<dyn Error>> {
         let report = supernet.epoch()?;
         save(&supernet, "ranking", &state)?;
         let seconds = before.elapsed().as_secs_f64();
-        println!("epoch {} of {}: loss {:.3}, {seconds:.1} s", report.epoch, whole.epochs, report.loss);
+        println!(
+            "epoch {} of {}: loss {:.3}, {seconds:.1} s",
+            report.epoch, whole.epochs, report.loss
+        );
         if started.elapsed() > A_CALL {
             return Ok(());
         }
@@ -96,12 +102,20 @@ fn ranking(folder: &Path, data: DataSet) -> Result<(), Box<dyn Error>> {
     let networks: Vec<Architecture> = (0..NETWORKS).map(|_| space.sample(&mut rng)).collect();
     let training = Training::new(data.clone(), recipe(&data, ALONE_EPOCHS))?;
     let table = folder.join("networks.csv");
-    let known = fs::read_to_string(&table).unwrap_or_default().lines().count();
-    let mut table = fs::OpenOptions::new().create(true).append(true).open(&table)?;
+    let known = fs::read_to_string(&table)
+        .unwrap_or_default()
+        .lines()
+        .count();
+    let mut table = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&table)?;
     for architecture in &networks[known..] {
         let shared = supernet.subnet(architecture)?.evaluation.accuracy_percent;
         let graph = space.lower(architecture)?.live();
-        let alone = training.evaluate(&graph, 1, &mut |_| Decision::Continue)?.accuracy_percent;
+        let alone = training
+            .evaluate(&graph, 1, &mut |_| Decision::Continue)?
+            .accuracy_percent;
         let text = space.format_architecture(architecture);
         writeln!(table, "{text},{shared},{alone},{}", graph.cost().macs)?;
         println!("{text}: shared {shared:.2} %, alone {alone:.2} %");
@@ -167,7 +181,10 @@ fn memory(method: &str, choices: usize) -> Result<(), Box<dyn Error>> {
     }
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find(|line| line.starts_with("VmHWM"));
-    println!("{method}, {choices} choices: {}", peak.unwrap_or("no peak is told"));
+    println!(
+        "{method}, {choices} choices: {}",
+        peak.unwrap_or("no peak is told")
+    );
     Ok(())
 }
 

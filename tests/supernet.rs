@@ -2,7 +2,8 @@
 
 use crate::{program::Room, search::study};
 
-const EVALUATOR: &str = "[evaluator]\nname = \"supernet\"\nepochs = 4\nsampling = { sandwich = { random = 1 } }\n";
+const EVALUATOR: &str =
+    "[evaluator]\nname = \"supernet\"\nepochs = 4\nsampling = { sandwich = { random = 1 } }\n";
 
 #[test]
 fn killed_while_it_trains_shared_weights_a_search_goes_on_with_their_next_epoch() {
@@ -12,8 +13,13 @@ fn killed_while_it_trains_shared_weights_a_search_goes_on_with_their_next_epoch(
     assert!(search.wait_for("shared weights: epoch 2/4").is_some());
     search.kill();
     let mut search = room.start(&["search", "study.toml"]);
-    let first = search.wait_for("shared weights: epoch ").expect("it trains on");
-    assert!(!first.contains("epoch 1/4") && !first.contains("epoch 2/4"), "{first}");
+    let first = search
+        .wait_for("shared weights: epoch ")
+        .expect("it trains on");
+    assert!(
+        !first.contains("epoch 1/4") && !first.contains("epoch 2/4"),
+        "{first}"
+    );
     drop(search);
 
     let front = room.json(&["search", "study.toml", "--json"]);
@@ -36,6 +42,12 @@ fn settings_of_shared_weights_are_checked_by_name() {
         let error = room.error(&["search", "study.toml"]);
         assert!(error.contains(says), "{error}");
     };
-    refused("[evaluator]\nname = \"supernet\"\nepoch = 4\n", "unknown field `epoch`");
-    refused("[evaluator]\nname = \"supernet\"\nepochs = 0\n", "`epochs` must be between 1 and");
+    refused(
+        "[evaluator]\nname = \"supernet\"\nepoch = 4\n",
+        "unknown field `epoch`",
+    );
+    refused(
+        "[evaluator]\nname = \"supernet\"\nepochs = 0\n",
+        "`epochs` must be between 1 and",
+    );
 }

@@ -82,7 +82,6 @@ impl Training {
     fn test(&self, trainer: &Trainer) -> Result<Evaluation, NetworkError> {
         evaluate(&trainer.model(), &self.data.held_out, TEST_BATCH)
     }
-}
 
     fn run(
         &self,

@@ -126,7 +126,8 @@ impl Progress {
                         learned.expected_latency_ms, learned.entropy_bits
                     )
                 });
-                let line = format!("shared weights: epoch {epoch}/{epochs}, loss {loss:.3}{learned}");
+                let line =
+                    format!("shared weights: epoch {epoch}/{epochs}, loss {loss:.3}{learned}");
                 if !self.is_terminal {
                     let _ = writeln!(std::io::stderr(), "{line}");
                 }

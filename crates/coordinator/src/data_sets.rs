@@ -48,9 +48,18 @@ impl DataSets {
         let whole = whole.map_err(|error| format!("[evaluator]: {error}"))?;
         let folder = self.data_dir.join("studies").join(spec.name.as_str());
         // All that the shared weights depend on.
-        let of = format!("{:?} {recipe:?} {sampling:?} {} {}", spec.data, spec.seed, space.text);
+        let of = format!(
+            "{:?} {recipe:?} {sampling:?} {} {}",
+            spec.data, spec.seed, space.text
+        );
         let path = folder.join("supernet");
-        Ok(SupernetEvaluator::new(whole, training, supernet.subnets, path, of))
+        Ok(SupernetEvaluator::new(
+            whole,
+            training,
+            supernet.subnets,
+            path,
+            of,
+        ))
     }
 }
 

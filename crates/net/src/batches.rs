@@ -76,7 +76,9 @@ impl Iterator for Batches<'_> {
         let positions = self.order.get(self.at..self.at + self.batch_size)?;
         self.at += self.batch_size;
         let pixels = varied(self.augment, self.images, positions, &mut self.rng);
-        let labels = positions.iter().map(|p| i64::from(self.images.labels()[*p]));
+        let labels = positions
+            .iter()
+            .map(|p| i64::from(self.images.labels()[*p]));
         let labels = labels.collect();
         Some(Batch { pixels, labels })
     }

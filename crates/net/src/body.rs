@@ -58,11 +58,7 @@ impl Body {
         Self::from_source(graph, || Source::Tensors(tensors), device)
     }
 
-    fn from_source<'a>(
-        graph: Graph,
-        source: impl Fn() -> Source<'a>,
-        device: &'a Device,
-    ) -> Self {
+    fn from_source<'a>(graph: Graph, source: impl Fn() -> Source<'a>, device: &'a Device) -> Self {
         let parameters = graph.parameters();
         let layers = graph
             .ids()

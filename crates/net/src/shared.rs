@@ -154,7 +154,9 @@ impl SharedWeights {
                 return Err(TrainError::CannotShare { parameter, reason });
             }
             let had = known.map(|known| known.value.dims());
-            let wanted = had.map_or(dims, |had| std::array::from_fn(|axis| had[axis].max(dims[axis])));
+            let wanted = had.map_or(dims, |had| {
+                std::array::from_fn(|axis| had[axis].max(dims[axis]))
+            });
             if had == Some(wanted) {
                 continue;
             }
@@ -169,11 +171,16 @@ impl SharedWeights {
             if let Some(known) = known {
                 let place = region(wanted, known.value.dims());
                 value = value.slice_assign(place.clone(), known.value.clone());
-                velocity = known.velocity.clone().map(|velocity| {
-                    Tensor::zeros(wanted, &inner).slice_assign(place, velocity)
-                });
+                velocity = known
+                    .velocity
+                    .clone()
+                    .map(|velocity| Tensor::zeros(wanted, &inner).slice_assign(place, velocity));
             }
-            let shared = Shared { form, value, velocity };
+            let shared = Shared {
+                form,
+                value,
+                velocity,
+            };
             self.tensors.insert(parameter.name, shared);
         }
         Ok(())
@@ -185,15 +192,24 @@ impl SharedWeights {
     ///
     /// # Errors
     /// When a network cannot share its weights, or a loss is no longer a number: no weight has changed then.
-    pub fn step(&mut self, networks: &[Graph], batch: &Batch, rate: f64) -> Result<f64, TrainError> {
-        networks.iter().try_for_each(|network| self.admit(network))?;
+    pub fn step(
+        &mut self,
+        networks: &[Graph],
+        batch: &Batch,
+        rate: f64,
+    ) -> Result<f64, TrainError> {
+        networks
+            .iter()
+            .try_for_each(|network| self.admit(network))?;
         let (input, targets) = batch.tensors(&self.device);
         let mut gradients = Gradients::new();
         let mut total = 0.0;
         for network in networks {
             let leaves = self.leaves([network]);
             let body = self.body(network, &leaves);
-            let loss = self.loss.forward(body.forward(input.clone()), targets.clone());
+            let loss = self
+                .loss
+                .forward(body.forward(input.clone()), targets.clone());
             total += self.finite(loss.clone().into_scalar::<f32>(), rate)?;
             gather(&leaves, &mut loss.backward(), &mut gradients);
         }
@@ -230,7 +246,10 @@ impl SharedWeights {
     }
 
     /// The parameters of networks as leaves that gradients come back to.
-    fn leaves<'a>(&self, networks: impl IntoIterator<Item = &'a Graph>) -> HashMap<String, Tensor<4>> {
+    fn leaves<'a>(
+        &self,
+        networks: impl IntoIterator<Item = &'a Graph>,
+    ) -> HashMap<String, Tensor<4>> {
         let parameters = networks.into_iter().flat_map(trained);
         let leaf = |parameter: Parameter| {
             let value = self.tensors[&parameter.name].value.clone();
@@ -291,7 +310,10 @@ impl SharedParameter {
         let lengths = [Some(&self.values), self.velocity.as_ref()];
         let form = self.form.parse::<Form>();
         let (Ok(form), true) = (form, lengths.iter().flatten().all(|v| v.len() == elements)) else {
-            let reason = format!("of the form `{}` has other values than its shape", self.form);
+            let reason = format!(
+                "of the form `{}` has other values than its shape",
+                self.form
+            );
             let parameter = self.name;
             return Err(TrainError::CannotShare { parameter, reason });
         };

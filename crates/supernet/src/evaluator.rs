@@ -49,7 +49,9 @@ impl SupernetEvaluator {
 
     fn supernet(&self) -> MutexGuard<'_, Supernet> {
         // One who panicked left the weights between two steps at worst.
-        self.supernet.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.supernet
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn train(
@@ -83,7 +85,8 @@ impl SupernetEvaluator {
     fn subnet(&self, architecture: &str) -> Result<Subnet, EvaluationError> {
         let mut supernet = self.supernet();
         let architecture = supernet.space().parse_architecture(architecture);
-        let architecture = architecture.map_err(|error| EvaluationError::Shared(error.to_string()))?;
+        let architecture =
+            architecture.map_err(|error| EvaluationError::Shared(error.to_string()))?;
         let subnet = supernet.subnet(&architecture);
         subnet.map_err(|error| EvaluationError::Shared(error.to_string()))
     }

@@ -50,7 +50,9 @@ pub fn save(supernet: &Supernet, of: &str, path: &Path) -> Result<(), SupernetEr
     let beside = path.with_extension("part");
     let mut file = BufWriter::new(File::create(&beside).map_err(fault)?);
     write(&mut file, supernet, of).map_err(fault)?;
-    let file = file.into_inner().map_err(|error| fault(error.into_error()))?;
+    let file = file
+        .into_inner()
+        .map_err(|error| fault(error.into_error()))?;
     file.sync_all().map_err(fault)?;
     fs::rename(&beside, path).map_err(fault)
 }
@@ -110,7 +112,10 @@ fn read(from: &mut impl BufRead) -> std::io::Result<(Head, SharedState)> {
     let entries = std::mem::take(&mut head.parameters);
     let mut parameters = Vec::with_capacity(entries.len());
     for entry in entries {
-        let elements = entry.dims.iter().try_fold(1usize, |all, axis| all.checked_mul(*axis));
+        let elements = entry
+            .dims
+            .iter()
+            .try_fold(1usize, |all, axis| all.checked_mul(*axis));
         let elements = elements.ok_or(std::io::ErrorKind::InvalidData)?;
         parameters.push(SharedParameter {
             values: floats(from, elements)?,

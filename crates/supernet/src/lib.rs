@@ -13,8 +13,8 @@ mod sampling;
 mod supernet;
 
 pub use differentiable::{
-    Distribution, ExpectedLatency, Fbnet, FbnetSettings, LatencyLoss, LatencyTable, Paths, Proxylessnas,
-    ProxylessnasSettings, Search, SearchReport, Update,
+    Distribution, ExpectedLatency, Fbnet, FbnetSettings, LatencyLoss, LatencyTable, Paths,
+    Proxylessnas, ProxylessnasSettings, Search, SearchReport, Update,
 };
 pub use error::SupernetError;
 pub use evaluator::SupernetEvaluator;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bespoke_accuracy::DataSet;
 use bespoke_graph::{Graph, Model, Weights};
-use bespoke_net::{Batches, EpochReport, Evaluation, SharedState, SharedWeights, TrainError, evaluate};
+use bespoke_net::{
+    Batches, EpochReport, Evaluation, SharedState, SharedWeights, TrainError, evaluate,
+};
 use bespoke_recipe::{Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
 use rand::SeedableRng;

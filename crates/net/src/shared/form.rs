@@ -66,7 +66,10 @@ impl fmt::Display for Form {
             Self::Kernel => f.write_str("a convolution"),
             Self::Depthwise => f.write_str("a depthwise convolution"),
             Self::Grouped([groups, from, to]) => {
-                write!(f, "a convolution in {groups} groups from {from} to {to} channels")
+                write!(
+                    f,
+                    "a convolution in {groups} groups from {from} to {to} channels"
+                )
             }
             Self::Linear(positions) => {
                 write!(f, "a linear layer on {positions} positions of each channel")
@@ -80,7 +83,10 @@ impl FromStr for Form {
     type Err = UnknownForm;
 
     fn from_str(text: &str) -> Result<Self, UnknownForm> {
-        let numbers: Vec<usize> = text.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let numbers: Vec<usize> = text
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect();
         let form = match numbers[..] {
             [groups, from, to] => Self::Grouped([groups, from, to]),
             [positions] => Self::Linear(positions),

@@ -117,10 +117,18 @@ impl SharedWeights {
             let gradient = gate.grad_remove(&mut sent_back);
             gradient.map_or(0.0, |gradient| f64::from(gradient.into_scalar::<f32>()))
         };
-        let by_gate = gates.iter().map(|own| own.iter().map(&mut number).collect());
+        let by_gate = gates
+            .iter()
+            .map(|own| own.iter().map(&mut number).collect());
         let by_gate = by_gate.collect();
         let mut gradients = Gradients::new();
         gather(&leaves, &mut sent_back, &mut gradients);
-        Ok((Mixed { loss: finite, by_gate }, gradients))
+        Ok((
+            Mixed {
+                loss: finite,
+                by_gate,
+            },
+            gradients,
+        ))
     }
 }

@@ -11,10 +11,19 @@ fn network(width: usize, kernel: usize) -> Graph {
         ("conv", Op::Conv(Convolution::same(width, 3, 2, 1))),
         ("norm", Op::BatchNorm { epsilon: 1e-5 }),
         ("act", Op::Activation(Activation::Relu)),
-        ("depthwise", Op::Conv(Convolution::same(width, kernel, 1, width))),
+        (
+            "depthwise",
+            Op::Conv(Convolution::same(width, kernel, 1, width)),
+        ),
         ("pool", Op::GlobalAvgPool),
         ("flat", Op::Reshape { shape: vec![width] }),
-        ("logits", Op::Linear { out_features: 2, bias: true }),
+        (
+            "logits",
+            Op::Linear {
+                out_features: 2,
+                bias: true,
+            },
+        ),
     ];
     let push = |at, (name, op)| builder.push(name, op, &[at]).unwrap();
     let output = ops.into_iter().fold(input, push);
@@ -49,7 +58,11 @@ fn batch(at: u64) -> Batch {
 
 fn of(shared: &SharedWeights, name: &str) -> (Vec<f32>, [usize; 4]) {
     let state = shared.state();
-    let found = state.parameters.into_iter().find(|p| p.name == name).unwrap();
+    let found = state
+        .parameters
+        .into_iter()
+        .find(|p| p.name == name)
+        .unwrap();
     (found.values, found.dims)
 }
 
@@ -61,9 +74,15 @@ fn narrow_network_trains_the_first_channels_and_the_middle_of_the_kernel() {
     assert_eq!(dims, [4, 1, 5, 5]);
     shared.step(&[network(2, 3)], &batch(0), 0.1).unwrap();
     let (after, _) = of(&shared, "depthwise.weight");
-    let changed: Vec<usize> = (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
-    let middle = |at: &usize| at / 25 < 2 && (1..4).contains(&(at / 5 % 5)) && (1..4).contains(&(at % 5));
-    assert!(!changed.is_empty() && changed.iter().all(middle), "{changed:?}");
+    let changed: Vec<usize> = (0..before.len())
+        .filter(|at| before[*at] != after[*at])
+        .collect();
+    let middle =
+        |at: &usize| at / 25 < 2 && (1..4).contains(&(at / 5 % 5)) && (1..4).contains(&(at % 5));
+    assert!(
+        !changed.is_empty() && changed.iter().all(middle),
+        "{changed:?}"
+    );
 }
 
 #[test]
@@ -106,7 +125,9 @@ fn calibration_gives_the_statistics_of_the_images() {
     let output = builder.push("conv", conv, &[input]).unwrap();
     let graph = builder.finish(output).unwrap();
     let conv = Model::new(graph, model.weights().clone()).unwrap();
-    let maps = Network::new(&conv).forward(&images().pixels(0..64), 64).unwrap();
+    let maps = Network::new(&conv)
+        .forward(&images().pixels(0..64), 64)
+        .unwrap();
     let of_first: Vec<f32> = maps.chunks(16).step_by(2).flatten().copied().collect();
     let mean = of_first.iter().sum::<f32>() / of_first.len() as f32;
     let told = model.weights().get("norm.mean").unwrap().data[0];
@@ -130,7 +151,12 @@ fn loss_that_is_no_number_is_told_with_step_and_rate_and_changes_nothing() {
     shared.step(&[network(2, 3)], &batch(0), 1e30).unwrap();
     let state = shared.state();
     let error = shared.step(&[network(2, 3)], &batch(1), 1e30).unwrap_err();
-    let TrainError::Diverged { step, learning_rate, .. } = error else {
+    let TrainError::Diverged {
+        step,
+        learning_rate,
+        ..
+    } = error
+    else {
         panic!("{error}");
     };
     assert_eq!((step, learning_rate), (1, 1e30));
@@ -163,18 +189,32 @@ fn gradient_by_the_gates_is_that_of_finite_differences() {
         let output = builder.push(name, op, &[input]).unwrap();
         builder.finish(output).unwrap()
     };
-    let conv = |name, kernel| part(name, Op::Conv(Convolution::same(2, kernel, 1, 1)), &[1, 8, 8]);
-    let linear = Op::Linear { out_features: 2, bias: true };
+    let conv = |name, kernel| {
+        part(
+            name,
+            Op::Conv(Convolution::same(2, kernel, 1, 1)),
+            &[1, 8, 8],
+        )
+    };
+    let linear = Op::Linear {
+        out_features: 2,
+        bias: true,
+    };
     let flat = {
         let (mut builder, input) = Graph::builder(&[2, 8, 8]);
-        let flat = builder.push("flat", Op::Reshape { shape: vec![128] }, &[input]).unwrap();
+        let flat = builder
+            .push("flat", Op::Reshape { shape: vec![128] }, &[input])
+            .unwrap();
         let output = builder.push("logits", linear, &[flat]).unwrap();
         builder.finish(output).unwrap()
     };
     let layers = |gates: [f64; 2]| {
         let paths = vec![conv("small", 1), conv("large", 3)];
         let gates = gates.to_vec();
-        let end = Mixture { paths: vec![flat.clone()], gates: vec![1.0] };
+        let end = Mixture {
+            paths: vec![flat.clone()],
+            gates: vec![1.0],
+        };
         [Mixture { paths, gates }, end]
     };
     let mut shared = SharedWeights::new(&recipe(), 1).unwrap();
@@ -188,6 +228,9 @@ fn gradient_by_the_gates_is_that_of_finite_differences() {
         };
         let difference = (loss(1e-2) - loss(-1e-2)) / 2e-2;
         let gradient = mixed.by_gate[0][gate];
-        assert!((difference - gradient).abs() < 1e-3 + 0.02 * gradient.abs(), "{difference} {gradient}");
+        assert!(
+            (difference - gradient).abs() < 1e-3 + 0.02 * gradient.abs(),
+            "{difference} {gradient}"
+        );
     }
 }

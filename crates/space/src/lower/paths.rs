@@ -58,7 +58,10 @@ fn add_labels<'a>(
     while let TermKind::Choice { decision, options } = &term.kind {
         let option = usize::from(choices[*decision]);
         term = &options[option];
-        if matches!(term.kind, TermKind::Table(_) | TermKind::Scalar(Scalar::Text(_))) {
+        if matches!(
+            term.kind,
+            TermKind::Table(_) | TermKind::Scalar(Scalar::Text(_))
+        ) {
             labels.push(&decisions[*decision].options()[option]);
         }
     }

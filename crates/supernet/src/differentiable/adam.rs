@@ -33,7 +33,9 @@ impl Adam {
         let corrections = [1.0 - beta1.powi(self.steps), 1.0 - beta2.powi(self.steps)];
         let layers = parameters.iter_mut().zip(gradient).zip(&mut self.moments);
         for ((parameters, gradient), moments) in layers {
-            for ((parameter, gradient), [first, second]) in parameters.iter_mut().zip(gradient).zip(moments) {
+            for ((parameter, gradient), [first, second]) in
+                parameters.iter_mut().zip(gradient).zip(moments)
+            {
                 let Some(gradient) = gradient else {
                     continue;
                 };

@@ -8,7 +8,9 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, ExpectedLatency, Search, SearchReport, adam::Adam, distribution::softmax};
+use super::{
+    Distribution, ExpectedLatency, Search, SearchReport, adam::Adam, distribution::softmax,
+};
 use crate::{SupernetError, supernet::generator};
 
 /// Settings of FBNet; the defaults are those of the paper.
@@ -83,7 +85,12 @@ impl Fbnet {
         Ok(Self {
             weights: SharedWeights::new(&search.recipe, search.seed)?,
             distribution: Distribution::uniform(&choices),
-            adam: Adam::new(&choices, settings.learning_rate, [0.9, 0.999], settings.weight_decay),
+            adam: Adam::new(
+                &choices,
+                settings.learning_rate,
+                [0.9, 0.999],
+                settings.weight_decay,
+            ),
             settings,
             search,
             epochs_trained: 0,
@@ -135,7 +142,9 @@ impl Fbnet {
         }
         self.epochs_trained += 1;
         let loss = total / steps;
-        Ok(self.search.report(self.epochs_trained, loss, &self.distribution))
+        Ok(self
+            .search
+            .report(self.epochs_trained, loss, &self.distribution))
     }
 
     /// α·log(LAT)^β, and its derivative by the latency in milliseconds.
@@ -157,7 +166,10 @@ impl Fbnet {
         let latency = self.search.table.expected(&masks.masks);
         let (factor, by_ms) = self.factor(&latency);
         let by_gate = self.search.paths.of_choices(&mixed.by_gate);
-        let choices = by_gate.iter().zip(&latency.by_probability).zip(&masks.masks);
+        let choices = by_gate
+            .iter()
+            .zip(&latency.by_probability)
+            .zip(&masks.masks);
         let of_choice = |((loss, ms), mask): ((&Vec<f64>, &Vec<f64>), &Vec<f64>)| {
             let by_mask: Vec<f64> = loss
                 .iter()
@@ -196,5 +208,9 @@ impl Masks {
 /// The gradient by the arguments of a softmax, given its values and the gradient by them.
 pub(super) fn through_softmax(values: &[f64], by_value: &[f64]) -> Vec<f64> {
     let mean: f64 = values.iter().zip(by_value).map(|(p, g)| p * g).sum();
-    values.iter().zip(by_value).map(|(p, g)| p * (g - mean)).collect()
+    values
+        .iter()
+        .zip(by_value)
+        .map(|(p, g)| p * (g - mean))
+        .collect()
 }

@@ -60,20 +60,27 @@ impl LatencyTable {
             }
             beyond_ms.push(beyond);
         }
-        Ok(Self { first_ms, beyond_ms })
+        Ok(Self {
+            first_ms,
+            beyond_ms,
+        })
     }
 
     /// What an architecture takes, in milliseconds.
     pub fn price_ms(&self, architecture: &Architecture) -> f64 {
         let chosen = architecture.choices().iter().zip(&self.beyond_ms);
-        let beyond: f64 = chosen.map(|(path, beyond)| beyond[usize::from(*path)]).sum();
+        let beyond: f64 = chosen
+            .map(|(path, beyond)| beyond[usize::from(*path)])
+            .sum();
         self.first_ms + beyond
     }
 
     /// The expected latency: it is linear in the probabilities, so that they are all that its gradient needs.
     pub fn expected(&self, probabilities: &[Vec<f64>]) -> ExpectedLatency {
         let terms = probabilities.iter().zip(&self.beyond_ms);
-        let of_choice = |(p, ms): (&Vec<f64>, &Vec<f64>)| -> f64 { p.iter().zip(ms).map(|(p, ms)| p * ms).sum() };
+        let of_choice = |(p, ms): (&Vec<f64>, &Vec<f64>)| -> f64 {
+            p.iter().zip(ms).map(|(p, ms)| p * ms).sum()
+        };
         ExpectedLatency {
             ms: self.first_ms + terms.map(of_choice).sum::<f64>(),
             by_probability: self.beyond_ms.clone(),

@@ -42,7 +42,8 @@ impl Paths {
             let mut found = Vec::new();
             for option in 0..options.options().len() {
                 let mut choices = none.clone();
-                choices[decision] = u16::try_from(option).expect("the number of options is bounded");
+                choices[decision] =
+                    u16::try_from(option).expect("the number of options is bounded");
                 let others = live(space.layers(&architecture(&space, &choices)?)?);
                 let place = differing(&base, &others)
                     .map_err(|reason| refused(&space, decision, reason))?;
@@ -51,10 +52,17 @@ impl Paths {
             let place = found.iter().find_map(|(place, _)| *place);
             let place = place.ok_or_else(|| refused(&space, decision, "changes no layer"))?;
             if layers[place].decision.is_some() {
-                return Err(refused(&space, decision, "is not the only choice of its layer"));
+                return Err(refused(
+                    &space,
+                    decision,
+                    "is not the only choice of its layer",
+                ));
             }
             layers[place] = Layer {
-                paths: found.into_iter().map(|(_, mut layers)| layers.swap_remove(place)).collect(),
+                paths: found
+                    .into_iter()
+                    .map(|(_, mut layers)| layers.swap_remove(place))
+                    .collect(),
                 decision: Some(decision),
             };
         }
@@ -90,7 +98,10 @@ impl Paths {
                 gates: vec![1.0],
             },
             Some(decision) => Mixture {
-                paths: gates[decision].iter().map(|(path, _)| layer.paths[*path].clone()).collect(),
+                paths: gates[decision]
+                    .iter()
+                    .map(|(path, _)| layer.paths[*path].clone())
+                    .collect(),
                 gates: gates[decision].iter().map(|(_, gate)| *gate).collect(),
             },
         };

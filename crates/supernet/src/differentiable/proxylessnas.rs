@@ -158,7 +158,10 @@ impl Proxylessnas {
         let epoch = f64::from(self.epochs_trained);
         let is_warm = epoch >= self.settings.warm_up * f64::from(epochs);
         let mut rng = generator(self.search.seed, STREAM + u64::from(self.epochs_trained));
-        let (for_weights, for_choices) = (self.search.for_weights.clone(), self.search.for_choices.clone());
+        let (for_weights, for_choices) = (
+            self.search.for_weights.clone(),
+            self.search.for_choices.clone(),
+        );
         let batches = self.search.batches(&for_weights, &mut rng)?;
         let mut others = self.search.batches(&for_choices, &mut rng)?;
         let steps = batches.len().max(1) as f64;
@@ -174,7 +177,9 @@ impl Proxylessnas {
                     Some(batch) => batch,
                     None => {
                         others = self.search.batches(&for_choices, &mut rng)?;
-                        others.next().expect("a batch takes no more images than there are")
+                        others
+                            .next()
+                            .expect("a batch takes no more images than there are")
                     }
                 };
                 self.train_choices(&batch, &mut rng)?;
@@ -182,7 +187,9 @@ impl Proxylessnas {
         }
         self.epochs_trained += 1;
         let loss = total / steps;
-        Ok(self.search.report(self.epochs_trained, loss, &self.distribution))
+        Ok(self
+            .search
+            .report(self.epochs_trained, loss, &self.distribution))
     }
 
     fn train_choices(&mut self, batch: &Batch, rng: &mut ChaCha8Rng) -> Result<(), SupernetError> {
@@ -192,16 +199,25 @@ impl Proxylessnas {
         }
     }
 
-    fn follow_gradient(&mut self, batch: &Batch, rng: &mut ChaCha8Rng) -> Result<(), SupernetError> {
+    fn follow_gradient(
+        &mut self,
+        batch: &Batch,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(), SupernetError> {
         let before = self.distribution.probabilities();
         let pairs: Vec<Pair> = before.iter().map(|p| Pair::draw(p, rng)).collect();
         let gates: Vec<_> = pairs.iter().map(Pair::gates).collect();
-        let mixed = self.weights.by_gates(&self.search.paths.mixed(&gates), batch)?;
+        let mixed = self
+            .weights
+            .by_gates(&self.search.paths.mixed(&gates), batch)?;
         let by_gate = self.search.paths.of_choices(&mixed.by_gate);
         let latency = self.search.table.expected(&before);
         let (by_loss, by_ms) = self.weights_of(mixed.loss, latency.ms);
         let mut gradient = Vec::with_capacity(pairs.len());
-        let choices = pairs.iter().zip(&by_gate).zip(before.iter().zip(&latency.by_probability));
+        let choices = pairs
+            .iter()
+            .zip(&by_gate)
+            .zip(before.iter().zip(&latency.by_probability));
         for ((pair, by_gate), (p, ms)) in choices {
             let of_ms = through_softmax(p, ms);
             let of_loss = through_softmax(&pair.probabilities, by_gate);
@@ -236,15 +252,22 @@ impl Proxylessnas {
     /// REINFORCE on networks drawn by the distribution; a batch tells their accuracy.
     fn follow_rewards(&mut self, batch: &Batch, rng: &mut ChaCha8Rng) -> Result<(), SupernetError> {
         let probabilities = self.distribution.probabilities();
-        let mut gradient: Vec<Vec<f64>> = probabilities.iter().map(|p| vec![0.0; p.len()]).collect();
+        let mut gradient: Vec<Vec<f64>> =
+            probabilities.iter().map(|p| vec![0.0; p.len()]).collect();
         let mut rewarded = Vec::with_capacity(REWARDED);
         for _ in 0..REWARDED {
             let drawn = self.distribution.draw(rng);
             let layers = self.search.paths.mixed(&single(&drawn));
             let right = self.weights.right(&layers, batch)? as f64;
             let accuracy = right / self.search.recipe.batch_size as f64;
-            let ms = self.search.table.price_ms(&self.search.paths.architecture(&drawn));
-            rewarded.push((drawn, accuracy * (self.reference_ms / ms).powf(REWARD_EXPONENT)));
+            let ms = self
+                .search
+                .table
+                .price_ms(&self.search.paths.architecture(&drawn));
+            rewarded.push((
+                drawn,
+                accuracy * (self.reference_ms / ms).powf(REWARD_EXPONENT),
+            ));
         }
         let mean = rewarded.iter().map(|(_, reward)| reward).sum::<f64>() / REWARDED as f64;
         let baseline = match self.baseline {
@@ -261,8 +284,10 @@ impl Proxylessnas {
                 }
             }
         }
-        let gradient: Vec<Vec<Option<f64>>> =
-            gradient.into_iter().map(|g| g.into_iter().map(Some).collect()).collect();
+        let gradient: Vec<Vec<Option<f64>>> = gradient
+            .into_iter()
+            .map(|g| g.into_iter().map(Some).collect())
+            .collect();
         self.adam.step(&mut self.distribution.logits, &gradient);
         Ok(())
     }
@@ -323,7 +348,12 @@ fn keep_others(logits: &mut [f64], before: &[f64], paths: &[usize]) {
     let after = softmax(logits);
     let have: f64 = paths.iter().map(|path| after[*path]).sum();
     let (others_had, others_have) = (1.0 - had, 1.0 - have);
-    if paths.len() < logits.len() && had > 0.0 && have > 0.0 && others_had > 0.0 && others_have > 0.0 {
+    if paths.len() < logits.len()
+        && had > 0.0
+        && have > 0.0
+        && others_had > 0.0
+        && others_have > 0.0
+    {
         let shift = (had / others_had / (have / others_have)).ln();
         paths.iter().for_each(|path| logits[*path] += shift);
     }

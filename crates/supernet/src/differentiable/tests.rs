@@ -76,7 +76,13 @@ fn table_prices_networks_as_the_sum_that_it_was_made_of() {
     let paths = paths();
     let table = table(&paths);
     for architecture in paths.space().architectures() {
-        let macs = paths.space().lower(&architecture).unwrap().live().cost().macs;
+        let macs = paths
+            .space()
+            .lower(&architecture)
+            .unwrap()
+            .live()
+            .cost()
+            .macs;
         assert!((table.price_ms(&architecture) - macs as f64 / 2e4).abs() < 1e-9);
     }
 }
@@ -87,7 +93,8 @@ fn gradient_of_the_expected_latency_is_that_of_finite_differences() {
     let logits = vec![vec![0.3, -0.8, 0.1], vec![-0.2, 0.5, 0.9]];
     assert_eq!(paths.choices(), [3, 3]);
     let expected = |logits: &[Vec<f64>]| {
-        let probabilities: Vec<Vec<f64>> = logits.iter().map(|l| distribution::softmax(l)).collect();
+        let probabilities: Vec<Vec<f64>> =
+            logits.iter().map(|l| distribution::softmax(l)).collect();
         table.expected(&probabilities)
     };
     for choice in 0..2 {
@@ -100,7 +107,10 @@ fn gradient_of_the_expected_latency_is_that_of_finite_differences() {
                 expected(&logits).ms
             };
             let difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-            assert!((difference - gradient[path]).abs() < 1e-6, "{difference} {gradient:?}");
+            assert!(
+                (difference - gradient[path]).abs() < 1e-6,
+                "{difference} {gradient:?}"
+            );
         }
     }
 }
@@ -134,7 +144,11 @@ fn fbnet_learns_weights_and_leaves_the_even_distribution() {
 fn expected_latency_falls_as_its_weight_rises() {
     let latency = |beta: f64| {
         let mut search = fbnet(beta);
-        (0..4).map(|_| search.epoch().unwrap()).last().unwrap().expected_latency_ms
+        (0..4)
+            .map(|_| search.epoch().unwrap())
+            .last()
+            .unwrap()
+            .expected_latency_ms
     };
     let (light, heavy) = (latency(0.1), latency(20.0));
     assert!(heavy < light, "{light} {heavy}");
@@ -144,7 +158,11 @@ fn expected_latency_falls_as_its_weight_rises() {
             loss: LatencyLoss::Sum { lambda },
             ..ProxylessnasSettings::default()
         });
-        (0..4).map(|_| search.epoch().unwrap()).last().unwrap().expected_latency_ms
+        (0..4)
+            .map(|_| search.epoch().unwrap())
+            .last()
+            .unwrap()
+            .expected_latency_ms
     };
     let (light, heavy) = (latency(0.0), latency(20.0));
     assert!(heavy < light, "{light} {heavy}");
@@ -159,7 +177,10 @@ fn proxylessnas_learns_by_gates_and_by_rewards() {
         });
         let first = search.epoch().unwrap();
         let last = (1..4).map(|_| search.epoch().unwrap()).last().unwrap();
-        assert!(last.loss < 0.8 * first.loss, "{update:?} {first:?} {last:?}");
+        assert!(
+            last.loss < 0.8 * first.loss,
+            "{update:?} {first:?} {last:?}"
+        );
         assert!(last.entropy_bits < 3f64.log2(), "{update:?} {last:?}");
     }
 }
@@ -169,9 +190,18 @@ fn space_whose_choices_are_no_blocks_is_refused_by_its_decision() {
     let text = SPACE.replace("repeat = 2", "repeat = { choose = [1, 2] }");
     let refused = Paths::new(Space::parse("test.toml", &text).unwrap());
     let message = refused.err().unwrap().to_string();
-    assert!(message.ends_with("`a.layer2.block` lies inside of another choice"), "{message}");
-    let elastic = SPACE.replace("channels = 8\nstride", "channels = { choose = [8, 12] }\nstride");
+    assert!(
+        message.ends_with("`a.layer2.block` lies inside of another choice"),
+        "{message}"
+    );
+    let elastic = SPACE.replace(
+        "channels = 8\nstride",
+        "channels = { choose = [8, 12] }\nstride",
+    );
     let refused = Paths::new(Space::parse("test.toml", &elastic).unwrap());
     let message = refused.err().unwrap().to_string();
-    assert_eq!(message, "`space` cannot be searched by its blocks: `stem.channels` changes more than one layer");
+    assert_eq!(
+        message,
+        "`space` cannot be searched by its blocks: `stem.channels` changes more than one layer"
+    );
 }

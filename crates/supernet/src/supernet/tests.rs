@@ -60,22 +60,36 @@ fn largest_and_smallest_are_told_by_what_they_compute() {
     let supernet = supernet(1, Sampling::Uniform);
     let text = |of| space().format_architecture(of);
     let largest = text(supernet.sampler().largest());
-    assert!(largest.contains("stem.channels=12") && largest.contains("body.repeat=2"), "{largest}");
+    assert!(
+        largest.contains("stem.channels=12") && largest.contains("body.repeat=2"),
+        "{largest}"
+    );
     let smallest = text(supernet.sampler().smallest());
-    assert!(smallest.contains("stem.channels=6") && smallest.contains("body.repeat=1"), "{smallest}");
+    assert!(
+        smallest.contains("stem.channels=6") && smallest.contains("body.repeat=1"),
+        "{smallest}"
+    );
 }
 
 #[test]
 fn subnets_of_a_trained_supernet_read_digits_without_training_of_their_own() {
     let mut supernet = supernet(6, Sampling::Sandwich { random: 1 });
-    let untrained = supernet.subnet(&supernet.sampler().largest().clone()).unwrap();
+    let untrained = supernet
+        .subnet(&supernet.sampler().largest().clone())
+        .unwrap();
     let losses: Vec<f64> = (0..6).map(|_| supernet.epoch().unwrap().loss).collect();
     assert!(losses[5] < 0.5 * losses[0], "{losses:?}");
     assert!(supernet.epoch().is_err());
-    for architecture in [supernet.sampler().largest().clone(), supernet.sampler().smallest().clone()] {
+    for architecture in [
+        supernet.sampler().largest().clone(),
+        supernet.sampler().smallest().clone(),
+    ] {
         let subnet = supernet.subnet(&architecture).unwrap();
         let percent = subnet.evaluation.accuracy_percent;
-        assert!(percent > 60.0 && percent > untrained.evaluation.accuracy_percent, "{percent}");
+        assert!(
+            percent > 60.0 && percent > untrained.evaluation.accuracy_percent,
+            "{percent}"
+        );
         let again = evaluate(&subnet.model, &DataSet::digits().held_out, 50).unwrap();
         assert_eq!(again.accuracy_percent, percent);
         let plain = space().lower(&architecture).unwrap().live();
@@ -119,12 +133,18 @@ fn choices_that_cannot_share_weights_are_told_by_place() {
     let digits = Arc::new(DataSet::digits());
     let refused = Supernet::new(space, digits, &recipe(1), Sampling::Uniform, 1);
     let message = refused.err().unwrap().to_string();
-    assert!(message.starts_with("the choices at `pool.conv.weight` cannot share weights"), "{message}");
+    assert!(
+        message.starts_with("the choices at `pool.conv.weight` cannot share weights"),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_batch_of_more_images_than_there_are_is_refused_at_once() {
-    let recipe = Recipe { batch_size: 5000, ..recipe(1) };
+    let recipe = Recipe {
+        batch_size: 5000,
+        ..recipe(1)
+    };
     let digits = Arc::new(DataSet::digits());
     let refused = Supernet::new(space(), digits, &recipe, Sampling::Uniform, 1);
     assert_eq!(

@@ -186,7 +186,10 @@ impl TryFrom<wire::SharedTraining> for Activity {
 fn finite(field: &'static str, number: f64) -> Result<f64, ConvertError> {
     match number.is_finite() {
         true => Ok(number),
-        false => Err(ConvertError::new(field, format!("must be finite, got {number}"))),
+        false => Err(ConvertError::new(
+            field,
+            format!("must be finite, got {number}"),
+        )),
     }
 }
 

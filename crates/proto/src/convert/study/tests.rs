@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use bespoke_graph::Cost;
 use bespoke_measure::{Estimate, PriceSource};
-use bespoke_study::{Accuracy, Activity, Event, LearnedDistribution, StudyName, Trial, TrialId, TrialState};
+use bespoke_study::{
+    Accuracy, Activity, Event, LearnedDistribution, StudyName, Trial, TrialId, TrialState,
+};
 use prost_types::Duration as WireDuration;
 
 use super::{
