@@ -1,15 +1,19 @@
 //! How well measurements repeat on this machine, beside the usual practice.
 //!
-//!     cargo bench --bench measure -- [RUNTIME] [NETWORKS] [LOADED] [PROGRAM]
+//!     cargo bench --bench measure -- [RUNTIME] [NETWORKS] [LOADED] [PYTHON]
 //!
 //! Measures as many networks each of FBNet, Once-for-All at 160 pixels and NAS-Bench-201 twice, one thread, as an agent
 //! does, and in between twice by the usual practice: the mean of 50 passes after 10. Then, with another process on the
-//! other core and on the same core, the first `LOADED` of each space again. `PROGRAM` is another build of bespoke to
-//! measure in instead of this one.
+//! other core and on the same core, the first `LOADED` of each space again. With `PYTHON`, an interpreter that has the
+//! package `onnxruntime`, its own timing of these files is taken in between, too, when the machine is quiet.
+
+#[path = "python/onnxruntime.rs"]
+mod onnxruntime;
 
 use std::{
     error::Error,
     hint::black_box,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -24,6 +28,8 @@ use bespoke_space::Space;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use onnxruntime::Python;
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Spaces, and an option that is fixed.
@@ -32,6 +38,11 @@ const SPACES: [(&str, Option<(&str, &str)>); 3] = [
     ("ofa_mobilenetv3", Some(("input.resolution", "160"))),
     ("nasbench201", None),
 ];
+
+/// Networks that are measured between two turns of Python.
+const SOME: usize = 5;
+/// Passes of one of Python's turns.
+const PYTHON_PASSES: usize = 100;
 
 fn main() -> Outcome<()> {
     // Cargo passes `--bench`; what remains are this benchmark's own arguments.
@@ -45,11 +56,11 @@ fn main() -> Outcome<()> {
     };
     let target: TargetSpec = format!("{}/b1/t1/f32", argument(0, "tract")).parse()?;
     let (count, loaded): (usize, usize) = (argument(1, "20").parse()?, argument(2, "5").parse()?);
-    let program = argument(3, env!("CARGO_BIN_EXE_bespoke"));
     let limits = Limits {
         memory_bytes: 8 << 30,
         time: Duration::from_secs(120),
     };
+    let program = env!("CARGO_BIN_EXE_bespoke");
     let bench = Bench::new(vec![program.into(), "measure-worker".into()], limits);
     let meter = Meter { bench, target };
     let networks = networks(count)?;
@@ -62,6 +73,9 @@ fn main() -> Outcome<()> {
         .filter(|index| index % count < loaded)
         .collect();
     let chosen: Vec<Vec<u8>> = few.iter().map(|index| networks[*index].clone()).collect();
+    if let Some(interpreter) = arguments.get(3) {
+        beside_python(&meter, &networks, &few, interpreter)?;
+    }
     println!(
         "\n| another process | valid | within 5 % | off by more than 10 % | worst | not valid |"
     );
@@ -114,7 +128,7 @@ struct Meter {
 // === impl Meter ===
 
 impl Meter {
-    fn pass(&self, networks: &[Vec<u8>]) -> Outcome<Vec<Measurement>> {
+    fn pass(&self, networks: &[impl AsRef<[u8]>]) -> Outcome<Vec<Measurement>> {
         let (begun, timed) = (Instant::now(), self.bench.timed());
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -199,6 +213,43 @@ fn agreement(
     let mean =
         |(a, b): (&Option<f64>, &Option<f64>)| (*a).zip(*b).map(|(a, b)| f64::midpoint(a, b));
     Ok(a.iter().zip(&b).map(mean).collect())
+}
+
+/// Prints how valid latencies stand to what Python's package says of the same files before and after.
+fn beside_python(
+    meter: &Meter,
+    networks: &[Vec<u8>],
+    few: &[usize],
+    interpreter: &str,
+) -> Outcome<()> {
+    let mut python = Python::start(interpreter)?;
+    let room = tempfile::tempdir()?;
+    let path = |index: usize| room.path().join(format!("{index}.onnx"));
+    for index in few {
+        std::fs::write(path(*index), &networks[*index])?;
+    }
+    let mut turn = |file: &Path| python.turn(file, meter.target.threads, PYTHON_PASSES);
+    let mut ratios = Vec::new();
+    for some in few.chunks(SOME) {
+        let chosen: Vec<&[u8]> = some.iter().map(|index| &networks[*index][..]).collect();
+        let before: Vec<f64> =
+            (some.iter().map(|index| turn(&path(*index)))).collect::<Outcome<_>>()?;
+        let measured = meter.pass(&chosen)?;
+        for ((index, before), measured) in some.iter().zip(before).zip(measured) {
+            let python_ms = f64::midpoint(before, turn(&path(*index))?);
+            let estimate = measured.verdict.estimate();
+            ratios.extend(estimate.map(|estimate| estimate.median_ms.ms() / python_ms));
+        }
+    }
+    let within = ratios.iter().filter(|ratio| (*ratio - 1.0).abs() <= 0.05);
+    println!(
+        "\nPython's onnxruntime {} beside {} valid latencies: ratio {:.3} in the middle, {} within 5 %",
+        python.version(),
+        ratios.len(),
+        median(&ratios),
+        within.count()
+    );
+    Ok(())
 }
 
 /// A process that keeps a core busy.

@@ -7,11 +7,12 @@
 //! Python take a turn of passes, in an order that turns round from round to round, so that a machine that drifts does
 //! so for all. A runtime's figure is the median over the rounds of its turn's median divided by Python's.
 
+#[path = "python/onnxruntime.rs"]
+mod onnxruntime;
+
 use std::{
     error::Error,
-    io::{BufRead, BufReader, Lines, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Instant,
 };
 
@@ -21,6 +22,8 @@ use bespoke_runtime::{CompileOptions, Session, runtimes};
 use bespoke_space::Space;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use onnxruntime::Python;
 
 /// Spaces, and the pixels that their networks shall take.
 const SPACES: [(&str, usize); 4] = [
@@ -49,13 +52,6 @@ struct Contestant {
     input: Vec<f32>,
 }
 
-/// Python at the other end of a pipe.
-struct Python {
-    child: Child,
-    orders: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo passes `--bench`; what remains are this benchmark's own arguments.
     let mut arguments = std::env::args()
@@ -68,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let room = tempfile::tempdir()?;
     let networks = networks(room.path())?;
     let mut python = Python::start(&interpreter)?;
-    println!("Python's onnxruntime {}", python.answer()?);
+    println!("Python's onnxruntime {}", python.version());
     let known: Vec<(&str, String)> = runtimes()
         .iter()
         .map(|runtime| (runtime.name(), runtime.version()))
@@ -106,7 +102,7 @@ fn compare(
     python: &mut Python,
 ) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
     let mut contestants = contestants(network, threads)?;
-    let mut expected = vec![python.turn(network, threads, 5)?];
+    let mut expected = vec![python.turn(&network.path, threads, 5)?];
     for contestant in &mut contestants {
         expected.push(contestant.turn(5)?);
     }
@@ -122,7 +118,7 @@ fn compare(
         for place in 0..count {
             let who = (place + round) % count;
             turns[who] = match who {
-                0 => python.turn(network, threads, passes[0])?,
+                0 => python.turn(&network.path, threads, passes[0])?,
                 _ => contestants[who - 1].turn(passes[who])?,
             };
         }
@@ -200,50 +196,6 @@ impl Contestant {
             output.map_err(|error| format!("{}: {error}", self.name))?;
         }
         Ok(median(samples.split_off(WARM_UP)))
-    }
-}
-
-// === impl Python ===
-
-impl Python {
-    fn start(interpreter: &str) -> Result<Self, Box<dyn Error>> {
-        let script =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/time_onnxruntime.py");
-        let mut child = Command::new(interpreter)
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{interpreter} cannot be started: {error}"))?;
-        let orders = child.stdin.take().ok_or("it is piped")?;
-        let answers = BufReader::new(child.stdout.take().ok_or("it is piped")?).lines();
-        Ok(Self {
-            child,
-            orders,
-            answers,
-        })
-    }
-
-    fn turn(
-        &mut self,
-        network: &Network,
-        threads: u32,
-        passes: usize,
-    ) -> Result<f64, Box<dyn Error>> {
-        writeln!(self.orders, "{passes} {threads} {}", network.path.display())?;
-        Ok(self.answer()?.parse()?)
-    }
-
-    fn answer(&mut self) -> Result<String, Box<dyn Error>> {
-        let line = self.answers.next();
-        Ok(line.ok_or("Python ended; what it said is above")??)
-    }
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 

@@ -77,6 +77,35 @@ fn an_exported_network_is_measured() {
 }
 
 #[test]
+fn networks_are_compared_in_several_processes_each() {
+    let room = Room::new();
+    for (architecture, file) in [("first", "a.onnx"), ("second", "b.onnx")] {
+        let seed = if architecture == "first" { "1" } else { "2" };
+        let drawn = room.text(&["space", "sample", "tiny.toml", "--seed", seed]);
+        let network = ["--space", "tiny.toml", "--architecture", drawn.trim()];
+        room.text(&[&["export", "--out", file][..], &network].concat());
+    }
+    let output = room.run(&["measure", "a.onnx", "b.onnx", "--compare", "--json"]);
+    let compared: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let comparison = &compared["comparisons"][0];
+    assert_eq!(comparison["first"], "a.onnx");
+    assert_eq!(comparison["second"], "b.onnx");
+    // A busy machine may leave too few processes with a latency; then there is no comparison, and it says so.
+    let processes = |network: usize| {
+        let all = compared["networks"][network]["processes_ms"].as_array();
+        all.expect("a list").len()
+    };
+    assert_eq!(
+        comparison["real"].is_boolean(),
+        processes(0) >= 4 && processes(1) >= 4,
+        "{compared}"
+    );
+    assert_eq!(output.status.success(), comparison["real"].is_boolean());
+    let error = room.error(&["measure", "a.onnx", "--compare"]);
+    assert!(error.contains("two networks or more"), "{error}");
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
     let room = Room::new();
     for command in [

@@ -26,7 +26,7 @@ use crate::{
 /// Networks that are ready at the same time, each in a process with its weights.
 const WINDOW: usize = 12;
 /// One turn of the reference.
-const REFERENCE_TURN_MS: u64 = 20;
+const REFERENCE_TURN_MS: u64 = 10;
 /// A pause in which the machine cools down.
 const REST: Duration = Duration::from_secs(1);
 /// Locked while a batch is measured, by whatever program of this machine does it.
@@ -156,22 +156,6 @@ impl Bench {
         let mut known = self.quiet_ms.lock().expect("no holder of the lock panics");
         known.insert(key(target), quiet_ms);
     }
-}
-
-/// Measures one network on this machine: a batch of one.
-///
-/// # Errors
-/// When the child cannot be started. A child that fails is a verdict.
-pub async fn measure_local(
-    worker: &[OsString],
-    target: &TargetSpec,
-    onnx: &[u8],
-    protocol: &Protocol,
-    limits: &Limits,
-) -> Result<Measurement, AgentError> {
-    let bench = Bench::new(worker.to_vec(), *limits);
-    let mut measured = bench.measure(target, &[onnx], protocol).await?;
-    Ok(measured.pop().expect("there was one order"))
 }
 
 // === impl Run ===
@@ -326,11 +310,7 @@ impl Run<'_> {
         let tries = ended.tries.to_string();
         environment.facts.insert("tries".to_owned(), tries);
         environment.facts.extend(used.facts);
-        let verdict = match ended.verdict {
-            // What others did is in its turns and their choice.
-            valid @ Verdict::Valid { .. } => valid,
-            other => used.interference.weigh(other, &ended.samples_ms),
-        };
+        let verdict = used.interference.explain(ended.verdict);
         let protocol = self.orders[seat.order].protocol.clone();
         let measurement = Measurement {
             samples_ms: ended.samples_ms,

@@ -91,6 +91,17 @@ impl Host {
         kibibytes.checked_mul(1024)
     }
 
+    /// The size of a core's last-level cache, where the system tells.
+    pub(crate) fn last_level_cache_bytes(&self, core: usize) -> Option<u64> {
+        let folder = format!("sys/devices/system/cpu/cpu{core}/cache");
+        let sizes = self.names(&folder).into_iter().filter_map(|index| {
+            let size = self.read(format!("{folder}/{index}/size"))?;
+            let kibibytes: u64 = size.strip_suffix('K')?.parse().ok()?;
+            kibibytes.checked_mul(1024)
+        });
+        sizes.max()
+    }
+
     /// The most memory that this process has had at once.
     pub(crate) fn peak_memory_bytes(&self) -> Option<u64> {
         self.bytes("proc/self/status", "VmHWM")
@@ -140,6 +151,16 @@ mod tests {
             Some("1")
         );
         assert_eq!(host.value("proc/self/status", "VmPeak"), None);
+    }
+
+    #[test]
+    fn the_last_level_cache_is_the_largest() {
+        let (_root, host) = fake::host(&[
+            ("sys/devices/system/cpu/cpu1/cache/index0/size", "32K\n"),
+            ("sys/devices/system/cpu/cpu1/cache/index3/size", "32768K\n"),
+        ]);
+        assert_eq!(host.last_level_cache_bytes(1), Some(32 << 20));
+        assert_eq!(host.last_level_cache_bytes(0), None);
     }
 
     #[test]

@@ -25,11 +25,10 @@ mod lease;
 mod reference;
 mod request;
 mod thermal;
-mod witness;
 pub mod worker;
 
 pub use agent::{Agent, AgentConfig};
-pub use bench::{Bench, measure_local};
+pub use bench::Bench;
 pub use child::Limits;
 pub use error::AgentError;
 pub use host::{fingerprint, machine};

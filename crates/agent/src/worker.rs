@@ -1,9 +1,9 @@
 //! The child process that times one network, turn by turn, and ends.
 //!
-//! It leaves the network, reads one request from its standard input, limits its own memory, binds itself to as many cores as the target has
-//! threads, compiles the network and warms it up. Then it takes samples when it is told to, and writes what it has found
-//! as lines of JSON to its standard output. A request that makes no sense ends it with status 2 and a sentence on
-//! standard error.
+//! It leaves the network, reads one request from its standard input, limits its own memory, binds itself to as many cores
+//! as the target has threads, compiles the network and warms it up. Then it takes samples when it is told to, and writes
+//! what it has found as lines of JSON to its standard output. A request that makes no sense ends it with status 2 and a
+//! sentence on standard error.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bespoke_measure::{Clock, ProtocolError, Sensed, Stop, Subject, Timer, Verdict};
+use bespoke_measure::{Cache, Clock, ProtocolError, Sensed, Stop, Subject, Timer, Verdict};
 use bespoke_runtime::{CompileOptions, RuntimeError, Session, runtime};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,16 +24,21 @@ use rustix::process::setpriority_process;
 use crate::{
     contain::{Containment, limit_memory},
     cores,
+    energy::EnergyMeter,
     gpu::{Gpu, runs_on_gpu},
     host::Host,
+    interference::Watch,
     request::{Command, Header, Ready, Reply, RequestError, Samples, Used},
-    witness::Witness,
 };
 
 /// The priority of what is timed, where the system allows it: the highest.
 const NICE: i32 = -20;
-/// Written through the caches between cold passes: more than a last-level cache holds.
-const DISPLACING_BYTES: usize = 64 << 20;
+/// Passes run for so long while their energy is counted: many steps of every counter.
+const ENERGY_WINDOW: Duration = Duration::from_millis(500);
+/// Written through the caches between cold passes, by what the last-level cache holds.
+const DISPLACING: u64 = 2;
+/// What a last-level cache is taken to hold where the system does not tell.
+const UNKNOWN_CACHE_BYTES: u64 = 32 << 20;
 /// A step that touches every line of a cache.
 const LINE_BYTES: usize = 64;
 
@@ -66,6 +71,7 @@ struct SystemClock {
 struct Network {
     session: Box<dyn Session>,
     input: Vec<f32>,
+    /// Larger than the caches; empty while they stay hot.
     displacing: Vec<u8>,
 }
 
@@ -135,6 +141,16 @@ impl Network {
             displacing: Vec::new(),
         })
     }
+
+    /// With what displaces it from the caches of these cores.
+    fn cold(mut self, host: &Host, cores: &[usize], ready: &mut Ready) -> Self {
+        let core = cores.first().copied().unwrap_or(0);
+        let cache = host.last_level_cache_bytes(core);
+        let bytes = DISPLACING * cache.unwrap_or(UNKNOWN_CACHE_BYTES);
+        note(ready, "cache.displacing_bytes", bytes.to_string());
+        self.displacing = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+        self
+    }
 }
 
 impl Subject for Network {
@@ -147,7 +163,6 @@ impl Subject for Network {
     }
 
     fn displace_caches(&mut self) {
-        self.displacing.resize(DISPLACING_BYTES, 0);
         for byte in self.displacing.iter_mut().step_by(LINE_BYTES) {
             *byte = byte.wrapping_add(1);
         }
@@ -169,7 +184,7 @@ fn serve(
     let host = Host::here();
     let gpu = on_gpu.then(Gpu::open).flatten();
     let cores = cores::pin(&host, header.target.threads as usize);
-    let mut witness = Witness::new(&host, &cores, gpu.as_ref());
+    let mut watch = Watch::new(&host, &cores);
     let mut ready = Ready {
         environment: host.environment(&cores, gpu.as_ref()),
         ..Ready::default()
@@ -183,6 +198,10 @@ fn serve(
         Err(error) => return fail(&mut output, verdict(error), ready),
     };
     drop(onnx);
+    let network = match header.protocol.cache {
+        Cache::Hot => network,
+        Cache::Cold => network.cold(&host, &cores, &mut ready),
+    };
     let mut clock = SystemClock::start();
     let mut timer = Timer::new(&header.protocol, SystemClock::start(), network);
     match timer.prepare() {
@@ -195,10 +214,9 @@ fn serve(
     }
     write(&mut output, &Reply::Ready(ready))?;
     while let Some(Command::Turn { ms }) = Command::read(&mut input)? {
-        let before = timer.passes();
-        witness.begin(clock.now());
+        watch.begin(clock.now());
         let taken = timer.turn(Duration::from_millis(ms));
-        witness.end(clock.now(), timer.passes() - before);
+        watch.end(clock.now());
         let reply = match taken {
             Ok(samples_ms) => Reply::Samples(Samples {
                 samples_ms,
@@ -208,16 +226,24 @@ fn serve(
         };
         write(&mut output, &reply)?;
     }
-    let facts = witness.facts();
+    let mut energy = EnergyMeter::of(&host, gpu.as_ref());
+    let counters = energy.counted();
+    if counters.is_some() {
+        energy.begin(clock.now());
+        let before = timer.passes();
+        if timer.turn(ENERGY_WINDOW).is_ok() {
+            energy.end(clock.now(), timer.passes() - before);
+        }
+    }
+    let interference = watch.seen();
+    let facts = interference.facts();
+    let facts = facts.chain(counters.map(|counters| ("energy.counters", counters)));
     let used = Used {
-        energy_mj: witness.energy_mj(),
+        energy_mj: energy.millijoules_per_pass(),
         peak_memory_bytes: host.peak_memory_bytes(),
         operators: Vec::new(),
-        interference: witness.interference(),
-        facts: facts
-            .into_iter()
-            .map(|(name, fact)| (name.to_owned(), fact))
-            .collect(),
+        interference,
+        facts: facts.map(|(name, fact)| (name.to_owned(), fact)).collect(),
     };
     write(&mut output, &Reply::Used(used))
 }
@@ -228,7 +254,7 @@ fn sense(host: &Host, cores: &[usize]) -> Sensed {
     let kilohertz = host.frequency(core, "scaling_cur_freq");
     Sensed {
         megahertz: kilohertz.map(|khz| khz as f64 / 1e3),
-        celsius: None,
+        celsius: host.cpu_temperature_c(),
     }
 }
 

@@ -64,9 +64,9 @@ pub enum Command {
         after_help = "Example:\n  bespoke agent --coordinator http://farm.local:7117 --name pi-4"
     )]
     Agent(Agent),
-    /// Measure the latency of an ONNX file or of an architecture.
+    /// Measure the latency of ONNX files or of an architecture.
     #[command(
-        after_help = "Examples:\n  bespoke measure network.onnx --threads 2\n  bespoke measure --space mobile_small --architecture \"$(bespoke space sample mobile_small)\" --json"
+        after_help = "Examples:\n  bespoke measure network.onnx --threads 2\n  bespoke measure old.onnx new.onnx --compare\n  bespoke measure --space mobile_small --architecture \"$(bespoke space sample mobile_small)\" --json"
     )]
     Measure(Measure),
     /// Look at this machine as a device to measure on, or at what is known of others.
@@ -183,11 +183,18 @@ impl Default for Limits {
 /// Arguments of `measure`.
 #[derive(Debug, Args)]
 pub struct Measure {
-    /// An ONNX file.
+    /// ONNX files. Several take turns, so that all are measured under the same circumstances.
     #[arg(required_unless_present = "space", conflicts_with_all = ["space", "architecture"])]
-    pub onnx: Option<PathBuf>,
+    pub onnx: Vec<PathBuf>,
     #[command(flatten)]
     pub network: Network,
+    /// Tell whether the others are really faster or slower than the first: each is measured in several processes, all
+    /// side by side, and only a difference that chance does not explain counts.
+    #[arg(long, conflicts_with_all = ["space", "coordinator"])]
+    pub compare: bool,
+    /// Processes that measure each network that is compared: the same network differs from one to the next.
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", value_parser = clap::value_parser!(u32).range(4..=100))]
+    pub processes: u32,
     /// What compiles and runs the network.
     #[arg(long, default_value = "tract")]
     pub runtime: String,
@@ -206,7 +213,14 @@ pub struct Measure {
     /// Most time spent timing, in seconds; slow networks need more than the default.
     #[arg(long, value_name = "SECONDS")]
     pub budget: Option<u64>,
-    /// Print the whole record as JSON.
+    /// Begin every pass with caches that hold nothing of the network, as where passes are far between.
+    #[arg(long)]
+    pub cold: bool,
+    /// Go on for so many minutes and tell the first and the last, for machines that grow hot; the latency is that of
+    /// the last.
+    #[arg(long, value_name = "MINUTES")]
+    pub sustained: Option<u32>,
+    /// Print the whole records as JSON.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Verdict, median, quantile};
+use crate::Verdict;
 
 /// Others may take this share of the time without a word: it changes the mean by as much, and the median by less.
 const TOLERATED: f64 = 0.05;
-/// The samples of a quiet machine: the fastest tenth of them.
-const QUIET: f64 = 0.1;
 
 /// What others did on the cores of a measurement while it was timed. Shares are of that time; what could not be read is
 /// absent.
@@ -54,34 +52,24 @@ impl Interference {
         (!seen.is_empty()).then(|| seen.join(", "))
     }
 
-    /// The verdict in the light of what else ran. A valid one falls when others ran and half of the samples are slower
-    /// than those of a quiet machine, its fastest tenth, by more than others may take; where they are not, the median is
-    /// that of the machine by itself. Any other verdict says what else ran.
-    pub fn weigh(&self, verdict: Verdict, samples_ms: &[f64]) -> Verdict {
+    /// The verdict, which says what else ran if it holds the hour to blame: a valid one stands, for what others did is in
+    /// the turns and their choice.
+    pub fn explain(&self, verdict: Verdict) -> Verdict {
         let Some(evidence) = self.evidence() else {
             return verdict;
         };
         let told = |reason: String| format!("{reason}; {evidence}");
         match verdict {
-            Verdict::Valid { .. } => {
-                let slower = median(samples_ms) / quantile(samples_ms, QUIET) - 1.0;
-                match slower > TOLERATED {
-                    false => verdict,
-                    true => Verdict::Unstable {
-                        reason: told(format!(
-                            "half of the samples are more than {:.1} % slower than the fastest tenth",
-                            100.0 * slower
-                        )),
-                    },
-                }
-            }
             Verdict::Unstable { reason } => Verdict::Unstable {
                 reason: told(reason),
             },
             Verdict::Throttled { reason } => Verdict::Throttled {
                 reason: told(reason),
             },
-            Verdict::TimedOut | Verdict::Crashed { .. } | Verdict::DoesNotCompile { .. } => verdict,
+            Verdict::Valid { .. }
+            | Verdict::TimedOut
+            | Verdict::Crashed { .. }
+            | Verdict::DoesNotCompile { .. } => verdict,
         }
     }
 
@@ -106,23 +94,11 @@ impl Interference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Estimate, Latency};
 
-    /// A quarter of the samples takes 1 ms, the others so long.
-    fn samples(others_ms: f64) -> Vec<f64> {
-        (0..40)
-            .map(|i| if i % 4 == 0 { 1.0 } else { others_ms })
-            .collect()
-    }
-
-    fn valid() -> Verdict {
-        let latency = Latency::from_ms(1.0).expect("it is positive");
-        let estimate = Estimate {
-            median_ms: latency,
-            low_ms: latency,
-            high_ms: latency,
-        };
-        Verdict::Valid { estimate }
+    fn unstable(reason: &str) -> Verdict {
+        Verdict::Unstable {
+            reason: reason.to_owned(),
+        }
     }
 
     fn busy() -> Interference {
@@ -134,21 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn another_process_on_the_core_makes_slowed_samples_unstable_and_is_named() {
+    fn another_process_on_the_core_is_named_where_the_samples_do_not_agree() {
         assert_eq!(
-            busy().weigh(valid(), &samples(1.5)).to_string(),
-            "unstable: half of the samples are more than 50.0 % slower than the fastest tenth; others took 48.0 % of the \
-             time on its cores, the hypervisor took 1.5 %"
+            busy().explain(unstable("noise")),
+            unstable(
+                "noise; others took 48.0 % of the time on its cores, the hypervisor took 1.5 %"
+            )
         );
     }
 
     #[test]
-    fn samples_that_others_did_not_slow_stay_valid() {
-        assert_eq!(busy().weigh(valid(), &samples(1.04)), valid());
-    }
-
-    #[test]
-    fn a_quiet_machine_may_have_samples_of_two_kinds() {
+    fn a_quiet_machine_explains_nothing() {
         let quiet = Interference {
             waited_share: Some(0.01),
             others_share: Some(0.3),
@@ -156,11 +128,9 @@ mod tests {
             throttled_periods: Some(0),
             ..Interference::default()
         };
-        assert_eq!(quiet.weigh(valid(), &samples(1.5)), valid());
-        assert_eq!(
-            Interference::default().weigh(valid(), &samples(1.5)),
-            valid()
-        );
+        assert_eq!(quiet.explain(unstable("noise")), unstable("noise"));
+        let nothing = Interference::default();
+        assert_eq!(nothing.explain(unstable("noise")), unstable("noise"));
     }
 
     #[test]
@@ -182,14 +152,11 @@ mod tests {
             throttled_periods: Some(3),
             ..Interference::default()
         };
-        let unstable = Verdict::Unstable {
-            reason: "noise".to_owned(),
-        };
         assert_eq!(
-            quota.weigh(unstable, &[]).to_string(),
-            "unstable: noise; its CPU quota held it back 3 times"
+            quota.explain(unstable("noise")),
+            unstable("noise; its CPU quota held it back 3 times")
         );
-        assert_eq!(quota.weigh(Verdict::TimedOut, &[]), Verdict::TimedOut);
+        assert_eq!(quota.explain(Verdict::TimedOut), Verdict::TimedOut);
     }
 
     #[test]

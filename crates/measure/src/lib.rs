@@ -3,6 +3,7 @@
 //! Pure: the clock is passed in, so that every decision of the protocol is tested on synthetic clocks.
 
 mod batch;
+mod comparison;
 mod early_stopping;
 mod interference;
 mod price;
@@ -13,6 +14,7 @@ mod statistics;
 mod timing;
 
 pub use batch::{Batch, Ended, Sensed, Step};
+pub use comparison::Comparison;
 pub use early_stopping::{Percentile, least_queries_under};
 pub use interference::Interference;
 pub use price::{Price, PriceSource};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bespoke_device::LeaseId;
-use bespoke_measure::Measurement;
+use bespoke_device::{LeaseId, Work};
+use bespoke_measure::{Measurement, Protocol};
 use bespoke_proto::fleet::v1 as wire;
 use prost::Message;
 use rand::{RngCore, SeedableRng};
@@ -63,6 +63,23 @@ fn damaged_registrations_are_refused_by_field_or_read() {
     assert!(
         broken > 0 && refused > 0 && read > 0,
         "{broken} {refused} {read}"
+    );
+}
+
+#[test]
+fn damaged_leases_are_refused_by_field_or_read() {
+    let work = wire::Work::from(Work {
+        lease: LeaseId(7),
+        lease_timeout: Duration::from_secs(30),
+        target: "tract/b1/t1/f32".parse().expect("it is a target"),
+        onnx: vec![8; 20],
+        protocol: Protocol::default(),
+        seed: 3,
+    });
+    let counts = outcomes::<_, Work>(&work);
+    assert!(
+        counts.iter().all(|count| *count > ROUNDS / 100),
+        "{counts:?}"
     );
 }
 

@@ -2,20 +2,19 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use bespoke_agent::{AgentError, Bench, Limits, measure_local};
+use bespoke_agent::{AgentError, Bench, Limits};
 use bespoke_device::TargetSpec;
 use bespoke_measure::{Measurement, Protocol, Verdict};
 
-use crate::{LIMITS, WORKER, onnx, protocol, shell};
+use crate::{LIMITS, WORKER, measure, onnx, protocol, shell};
 
-async fn measure(worker: &[OsString], target: &str, limits: &Limits) -> Measurement {
-    let target: TargetSpec = target.parse().expect("it is a target");
-    let measured = measure_local(worker, &target, &onnx(), &protocol(), limits).await;
+async fn measured(worker: &[OsString], target: &str, limits: Limits) -> Measurement {
+    let measured = measure(worker, target, &protocol(), limits).await;
     measured.unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn verdict(worker: &[OsString]) -> Verdict {
-    measure(worker, "tract/b1/t1/f32", &LIMITS).await.verdict
+    measured(worker, "tract/b1/t1/f32", LIMITS).await.verdict
 }
 
 fn crashed(reason: &str) -> Verdict {
@@ -50,7 +49,7 @@ async fn child_without_an_answer_is_killed_and_has_timed_out() {
         time: Duration::from_millis(100),
         ..LIMITS
     };
-    let measurement = measure(&shell("exec sleep 60"), "tract/b1/t1/f32", &limits).await;
+    let measurement = measured(&shell("exec sleep 60"), "tract/b1/t1/f32", limits).await;
     assert_eq!(measurement.verdict, Verdict::TimedOut);
     assert!(measurement.environment.facts.contains_key("agent.version"));
 }
@@ -68,9 +67,8 @@ async fn nonsense_for_an_answer_is_a_crash() {
 
 #[tokio::test]
 async fn child_that_does_not_exist_is_an_error() {
-    let target = "tract/b1/t1/f32".parse().unwrap();
     let worker = ["/no/such/program".into()];
-    let outcome = measure_local(&worker, &target, &onnx(), &protocol(), &LIMITS).await;
+    let outcome = measure(&worker, "tract/b1/t1/f32", &protocol(), LIMITS).await;
     assert!(
         matches!(outcome, Err(AgentError::Worker { .. })),
         "{outcome:?}"
@@ -97,8 +95,7 @@ async fn unstable_measurement_is_taken_three_times() {
         budget_ms: 60,
         ..protocol()
     };
-    let target = "tract/b1/t1/f32".parse().expect("it is a target");
-    let measured = measure_local(&restless(), &target, &onnx(), &protocol, &LIMITS).await;
+    let measured = measure(&restless(), "tract/b1/t1/f32", &protocol, LIMITS).await;
     let measurement = measured.expect("the shell is there");
     assert_eq!(measurement.verdict.word(), "unstable");
     assert_eq!(measurement.environment.facts["tries"], "3");
@@ -128,7 +125,7 @@ async fn networks_of_a_batch_are_answered_in_their_order() {
 async fn real_child_measures_with_every_runtime() {
     for runtime in bespoke_runtime::runtimes() {
         let target = format!("{}/b2/t1/f32", runtime.name());
-        let measurement = measure(&[WORKER.into()], &target, &LIMITS).await;
+        let measurement = measured(&[WORKER.into()], &target, LIMITS).await;
         let facts = &measurement.environment.facts;
         assert!(
             measurement.samples_ms.len() >= 10,
@@ -144,7 +141,7 @@ async fn real_child_measures_with_every_runtime() {
 
 #[tokio::test]
 async fn unknown_runtime_does_not_compile() {
-    let measurement = measure(&[WORKER.into()], "abacus/b1/t1/f32", &LIMITS).await;
+    let measurement = measured(&[WORKER.into()], "abacus/b1/t1/f32", LIMITS).await;
     assert_eq!(
         measurement.verdict,
         Verdict::DoesNotCompile {
@@ -159,7 +156,7 @@ async fn unknown_runtime_does_not_compile() {
 #[tokio::test]
 async fn batch_beyond_the_memory_does_not_compile() {
     let target = format!("tract/b{}/t1/f32", u32::MAX);
-    let measurement = measure(&[WORKER.into()], &target, &LIMITS).await;
+    let measurement = measured(&[WORKER.into()], &target, LIMITS).await;
     assert!(
         matches!(measurement.verdict, Verdict::DoesNotCompile { .. }),
         "{:?}",
@@ -174,7 +171,7 @@ async fn child_that_wants_more_memory_than_it_may_have_crashes_alone() {
         ..LIMITS
     };
     let worker = [WORKER.into()];
-    let measurement = measure(&worker, "tract/b1/t1/f32", &limits).await;
+    let measurement = measured(&worker, "tract/b1/t1/f32", limits).await;
     assert!(
         matches!(measurement.verdict, Verdict::Crashed { .. }),
         "{:?}",

@@ -6,10 +6,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use bespoke_agent::measure_local;
 use bespoke_measure::Verdict;
 
-use crate::{LIMITS, WORKER, onnx, protocol, shell};
+use crate::{LIMITS, WORKER, measure, protocol, shell};
 
 /// The real child, which waits for its request, and the shell that has started it.
 struct Waiting {
@@ -92,8 +91,7 @@ fn child_gains_no_privileges_and_leaves_no_core() {
 
 #[tokio::test]
 async fn record_tells_whether_the_child_had_a_network() {
-    let target = "tract/b1/t1/f32".parse().unwrap();
-    let measured = measure_local(&[WORKER.into()], &target, &onnx(), &protocol(), &LIMITS).await;
+    let measured = measure(&[WORKER.into()], "tract/b1/t1/f32", &protocol(), LIMITS).await;
     let told = measured.unwrap().environment.facts["child.network"].clone();
     let waiting = Waiting::start();
     let apart = std::fs::read_link(waiting.path("ns/net")).unwrap()
@@ -111,14 +109,13 @@ async fn record_tells_whether_the_child_had_a_network() {
 
 #[tokio::test]
 async fn child_that_a_signal_ends_is_a_crash_that_names_it() {
-    let target = "tract/b1/t1/f32".parse().unwrap();
     for (signal, name) in [
         ("ABRT", "6 (SIGABRT)"),
         ("SEGV", "11 (SIGSEGV)"),
         ("BUS", "7 (SIGBUS)"),
     ] {
         let worker = shell(&format!("kill -{signal} $$"));
-        let measured = measure_local(&worker, &target, &onnx(), &protocol(), &LIMITS).await;
+        let measured = measure(&worker, "tract/b1/t1/f32", &protocol(), LIMITS).await;
         let Verdict::Crashed { reason } = measured.unwrap().verdict else {
             panic!("SIG{signal} is a crash");
         };

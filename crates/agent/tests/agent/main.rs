@@ -10,9 +10,9 @@ mod worker;
 
 use std::{ffi::OsString, time::Duration};
 
-use bespoke_agent::Limits;
+use bespoke_agent::{AgentError, Bench, Limits};
 use bespoke_graph::{Activation, ExportOptions, Graph, Model, Op, Weights};
-use bespoke_measure::Protocol;
+use bespoke_measure::{Measurement, Protocol};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -44,6 +44,19 @@ pub fn protocol() -> Protocol {
         max_slowdown: 0.9,
         ..Protocol::default()
     }
+}
+
+/// Measures [`onnx`] in such a child.
+pub async fn measure(
+    worker: &[OsString],
+    target: &str,
+    protocol: &Protocol,
+    limits: Limits,
+) -> Result<Measurement, AgentError> {
+    let target = target.parse().expect("it is a target");
+    let bench = Bench::new(worker.to_vec(), limits);
+    let mut measured = bench.measure(&target, &[onnx()], protocol).await?;
+    Ok(measured.pop().expect("there was one network"))
 }
 
 /// A network of three nodes as an ONNX file.

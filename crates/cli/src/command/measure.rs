@@ -1,18 +1,27 @@
-//! `bespoke measure`: the latency of one network.
+//! `bespoke measure`: the latencies of networks, and which of them is really faster.
+
+mod compare;
+mod record;
 
 use std::process::ExitCode;
 
-use bespoke_agent::measure_local;
+use anyhow::bail;
+use bespoke_agent::Bench;
 use bespoke_client::FleetClient;
 use bespoke_device::TargetSpec;
 use bespoke_graph::ExportOptions;
-use bespoke_measure::{Measurement, Protocol, Verdict, median};
-use serde_json::json;
+use bespoke_measure::{Cache, Measurement, Protocol};
 
-use super::{print, print_json, tokio_runtime};
+use super::tokio_runtime;
 use crate::{arguments::Measure, local, sources};
 
-/// Measures and prints; the exit status tells whether the measurement is valid.
+/// A network and what it is called.
+struct Candidate {
+    name: String,
+    onnx: Vec<u8>,
+}
+
+/// Measures and prints; the exit status tells whether every measurement is valid.
 pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
     let Measure {
         runtime,
@@ -22,90 +31,76 @@ pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
         ..
     } = arguments;
     let target: TargetSpec = format!("{runtime}/b{batch}/t{threads}/{precision}").parse()?;
-    let onnx = match &arguments.onnx {
-        Some(path) => sources::bytes(path)?,
-        None => sources::model(None, &arguments.network, 0)?.to_onnx(ExportOptions {
-            fold_batch_norm: true,
-        }),
-    };
-    let measurement = tokio_runtime()?.block_on(measure(arguments, &target, onnx))?;
-    if arguments.json {
-        print_record(&target, &measurement)?
-    } else {
-        print_line(&target, &measurement)?
+    let protocol = protocol(arguments)?;
+    let candidates = candidates(arguments)?;
+    let tokio = tokio_runtime()?;
+    if arguments.compare {
+        return tokio.block_on(compare::run(arguments, &target, &protocol, &candidates));
     }
-    match &measurement.verdict {
-        Verdict::Valid { .. } => Ok(ExitCode::SUCCESS),
-        verdict => anyhow::bail!("no latency for {}: {verdict}", what(arguments)),
+    let measured = tokio.block_on(measure(arguments, &target, &protocol, &candidates))?;
+    let names: Vec<&str> = candidates.iter().map(|one| one.name.as_str()).collect();
+    match arguments.json {
+        true => record::print_records(&target, &names, &measured)?,
+        false => record::print_lines(&target, &names, &measured)?,
     }
-}
-
-/// The network in words.
-fn what(arguments: &Measure) -> String {
-    match (&arguments.onnx, &arguments.network.architecture) {
-        (Some(path), _) => path.display().to_string(),
-        (None, architecture) => architecture.clone().unwrap_or_default(),
+    let mut invalid = names.iter().zip(&measured);
+    match invalid.find(|(_, measurement)| measurement.verdict.estimate().is_none()) {
+        None => Ok(ExitCode::SUCCESS),
+        Some((name, measurement)) => bail!("no latency for {name}: {}", measurement.verdict),
     }
 }
 
-async fn measure(
-    arguments: &Measure,
-    target: &TargetSpec,
-    onnx: Vec<u8>,
-) -> anyhow::Result<Measurement> {
+fn protocol(arguments: &Measure) -> anyhow::Result<Protocol> {
     let mut protocol = Protocol::default();
     if let Some(seconds) = arguments.budget {
         protocol.budget_ms = seconds.saturating_mul(1_000);
     }
+    if arguments.cold {
+        protocol.cache = Cache::Cold;
+    }
+    protocol.sustained_minutes = arguments.sustained.unwrap_or(0);
     protocol.check()?;
-    if let Some(url) = &arguments.coordinator {
-        return Ok(FleetClient::connect(url)
-            .await?
-            .measure(onnx, target, &protocol)
-            .await?);
-    }
-    Ok(measure_local(
-        &local::worker()?,
-        target,
-        &onnx,
-        &protocol,
-        &arguments.limits.resolve(),
-    )
-    .await?)
+    Ok(protocol)
 }
 
-fn print_record(target: &TargetSpec, measurement: &Measurement) -> anyhow::Result<()> {
-    let estimate = measurement.verdict.estimate();
-    print_json(&json!({
-        "target": target.to_string(),
-        "verdict": measurement.verdict.word(),
-        "reason": measurement.verdict.reason(),
-        "median_ms": estimate.map(|estimate| estimate.median_ms),
-        "interval_ms": estimate.map(|estimate| [estimate.low_ms, estimate.high_ms]),
-        "samples": measurement.samples_ms,
-        "compile_ms": measurement.compile_ms,
-        "first_run_ms": measurement.first_run_ms,
-        "protocol": measurement.protocol,
-        "environment": measurement.environment.facts,
-    }))
+fn candidates(arguments: &Measure) -> anyhow::Result<Vec<Candidate>> {
+    if let Some(architecture) = &arguments.network.architecture {
+        let model = sources::model(None, &arguments.network, 0)?;
+        return Ok(vec![Candidate {
+            name: architecture.clone(),
+            onnx: model.to_onnx(ExportOptions {
+                fold_batch_norm: true,
+            }),
+        }]);
+    }
+    let files = arguments.onnx.iter();
+    files
+        .map(|path| {
+            Ok(Candidate {
+                name: path.display().to_string(),
+                onnx: sources::bytes(path)?,
+            })
+        })
+        .collect()
 }
 
-fn print_line(target: &TargetSpec, measurement: &Measurement) -> anyhow::Result<()> {
-    let samples = &measurement.samples_ms;
-    match measurement.verdict.estimate() {
-        Some(estimate) => print(&format!(
-            "{target}: {} ({} … {}), {} samples, compiled in {:.0} ms\n",
-            estimate.median_ms,
-            estimate.low_ms,
-            estimate.high_ms,
-            samples.len(),
-            measurement.compile_ms.unwrap_or(f64::NAN),
-        )),
-        None if samples.is_empty() => Ok(()),
-        None => print(&format!(
-            "{target}: {} samples around {:.4} ms, not a latency\n",
-            samples.len(),
-            median(samples)
-        )),
+/// The measurements of all, in their order: side by side on this machine, or one by one through a coordinator.
+async fn measure(
+    arguments: &Measure,
+    target: &TargetSpec,
+    protocol: &Protocol,
+    candidates: &[Candidate],
+) -> anyhow::Result<Vec<Measurement>> {
+    let Some(url) = &arguments.coordinator else {
+        let networks: Vec<&[u8]> = candidates.iter().map(|one| &one.onnx[..]).collect();
+        let bench = Bench::new(local::worker()?, arguments.limits.resolve());
+        return Ok(bench.measure(target, &networks, protocol).await?);
+    };
+    let client = FleetClient::connect(url).await?;
+    let mut measured = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let onnx = candidate.onnx.clone();
+        measured.push(client.measure(onnx, target, protocol).await?);
     }
+    Ok(measured)
 }

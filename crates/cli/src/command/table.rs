@@ -2,15 +2,16 @@
 
 mod rows;
 
-use std::{collections::BTreeMap, ffi::OsString, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::{Context, bail};
-use bespoke_agent::measure_local;
+use bespoke_agent::Bench;
 use bespoke_client::FleetClient;
 use bespoke_device::TargetSpec;
 use bespoke_graph::{ExportOptions, Graph, Model, Weights};
 use bespoke_measure::{Measurement, Protocol};
 use bespoke_space::{Architecture, Chain, Expanded, Space};
+use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -24,6 +25,9 @@ use rows::Rows;
 
 /// Draws in a row that may bring no new network before a space is taken to have no more.
 const FRUITLESS_DRAWS: u32 = 10_000;
+
+/// Rows that are measured side by side, and written together.
+const ROWS: usize = 8;
 
 /// Runs `table measure`.
 pub fn run(arguments: &arguments::Table) -> anyhow::Result<ExitCode> {
@@ -42,19 +46,30 @@ async fn measure(arguments: &MeasureTable) -> anyhow::Result<()> {
     let meter = Meter::new(&arguments.on).await?;
     let bar = progress_bar("networks");
     bar.set_length(architectures.len() as u64);
+    let mut missing = Vec::new();
     for architecture in &architectures {
-        bar.inc(1);
         let name = space.format_architecture(architecture);
-        if rows.contains(&name) {
-            continue;
+        match rows.contains(&name) {
+            true => bar.inc(1),
+            false => missing.push((name, architecture)),
         }
-        let onnx = onnx(&space.lower(architecture)?.live().with_probabilities()?)?;
-        let mut cells = Vec::with_capacity(arguments.target.len());
+    }
+    for some in missing.chunks(ROWS) {
+        let onnx = |(_, architecture): &(String, &Architecture)| {
+            onnx(&space.lower(architecture)?.live().with_probabilities()?)
+        };
+        let networks: Vec<Vec<u8>> = some.iter().map(onnx).collect::<anyhow::Result<_>>()?;
+        let mut cells = vec![Vec::new(); some.len()];
         for target in &arguments.target {
-            let measurement = meter.measure(target, &onnx).await?;
-            cells.push(latency_ms(&measurement, &bar, &format!("{target}: {name}")));
+            let measured = meter.measure(target, &networks).await?;
+            for (((name, _), cells), measurement) in some.iter().zip(&mut cells).zip(&measured) {
+                cells.push(latency_ms(measurement, &bar, &format!("{target}: {name}")));
+            }
         }
-        rows.append(&name, &cells)?;
+        for ((name, _), cells) in some.iter().zip(&cells) {
+            rows.append(name, cells)?;
+            bar.inc(1);
+        }
     }
     bar.finish_and_clear();
     Ok(())
@@ -126,33 +141,37 @@ pub fn draw(space: &Space, fixed: &Fixed, count: u32, seed: u64) -> Vec<Architec
 }
 
 /// Measures here or through a coordinator.
-pub enum Meter<'a> {
-    Here { worker: Vec<OsString>, on: &'a On },
+enum Meter {
+    Here(Bench),
     Coordinator(Box<FleetClient>),
 }
 
 // === impl Meter ===
 
-impl<'a> Meter<'a> {
+impl Meter {
     /// What measures as the arguments ask.
-    pub async fn new(on: &'a On) -> anyhow::Result<Self> {
+    async fn new(on: &On) -> anyhow::Result<Self> {
         Ok(match &on.coordinator {
             Some(url) => Self::Coordinator(Box::new(FleetClient::connect(url).await?)),
-            None => Self::Here {
-                worker: local::worker()?,
-                on,
-            },
+            None => Self::Here(Bench::new(local::worker()?, on.limits.resolve())),
         })
     }
 
-    /// Measures a network, given as an ONNX file.
-    pub async fn measure(&self, target: &TargetSpec, onnx: &[u8]) -> anyhow::Result<Measurement> {
+    /// Measures networks, given as ONNX files, side by side.
+    async fn measure(
+        &self,
+        target: &TargetSpec,
+        networks: &[Vec<u8>],
+    ) -> anyhow::Result<Vec<Measurement>> {
         let protocol = Protocol::default();
         Ok(match self {
-            Self::Coordinator(client) => client.measure(onnx.to_vec(), target, &protocol).await?,
-            Self::Here { worker, on } => {
-                let limits = on.limits.resolve();
-                measure_local(worker, target, onnx, &protocol, &limits).await?
+            Self::Here(bench) => bench.measure(target, networks, &protocol).await?,
+            Self::Coordinator(client) => {
+                stream::iter(networks)
+                    .map(|onnx| client.measure(onnx.clone(), target, &protocol))
+                    .buffered(ROWS)
+                    .try_collect()
+                    .await?
             }
         })
     }

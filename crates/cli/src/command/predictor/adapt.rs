@@ -3,10 +3,10 @@
 use std::{num::NonZeroU32, path::Path, time::SystemTime};
 
 use anyhow::{Context, bail};
-use bespoke_agent::measure_local;
+use bespoke_agent::Bench;
 use bespoke_client::PredictorClient;
 use bespoke_coordinator::{BuiltPredictor, Candidate};
-use bespoke_measure::Protocol;
+use bespoke_measure::{Measurement, Protocol};
 use bespoke_store::StoredPredictor;
 use bespoke_study::{
     AdaptEvent, AdaptRequest, LatencySample, PredictorInfo, SampleCount, SpaceId, SpaceSource,
@@ -108,16 +108,19 @@ async fn measured(
     candidates: &[Candidate],
     arguments: &Adapt,
 ) -> anyhow::Result<Vec<LatencySample>> {
-    let (worker, protocol) = (local::worker()?, Protocol::default());
-    let limits = arguments.limits.resolve();
-    let bar = progress_bar("measurements");
+    let networks = candidates
+        .iter()
+        .map(|candidate| onnx(&candidate.graph.with_probabilities()?));
+    let networks: Vec<Vec<u8>> = networks.collect::<anyhow::Result<_>>()?;
+    let bench = Bench::new(local::worker()?, arguments.limits.resolve());
+    let bar = progress_bar("measurements, side by side");
     bar.set_length(candidates.len() as u64);
+    let measured = bench
+        .measure(&arguments.target, &networks, &Protocol::default())
+        .await
+        .context("cannot measure here")?;
     let mut samples = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let onnx = onnx(&candidate.graph.with_probabilities()?)?;
-        let measured = measure_local(&worker, &arguments.target, &onnx, &protocol, &limits).await;
-        let verdict = measured.context("cannot measure here")?.verdict;
-        bar.inc(1);
+    for (candidate, Measurement { verdict, .. }) in candidates.iter().zip(measured) {
         match verdict.estimate() {
             Some(latency) => samples.push(LatencySample {
                 architecture: candidate.architecture.clone(),
