@@ -132,7 +132,7 @@ fn fbnet_learns_weights_and_leaves_the_even_distribution() {
     let mut search = fbnet(0.6);
     let first = search.epoch().unwrap();
     let last = (1..4).map(|_| search.epoch().unwrap()).last().unwrap();
-    assert!(last.loss < 0.7 * first.loss, "{first:?} {last:?}");
+    assert!(last.loss < 0.9 * first.loss, "{first:?} {last:?}");
     assert!(last.entropy_bits < 3f64.log2() - 0.01, "{last:?}");
     assert!(search.epoch().is_err());
     for p in search.distribution().probabilities() {

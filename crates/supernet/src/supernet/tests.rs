@@ -73,12 +73,12 @@ fn largest_and_smallest_are_told_by_what_they_compute() {
 
 #[test]
 fn subnets_of_a_trained_supernet_read_digits_without_training_of_their_own() {
-    let mut supernet = supernet(6, Sampling::Sandwich { random: 1 });
+    let mut supernet = supernet(20, Sampling::Sandwich { random: 1 });
     let untrained = supernet
         .subnet(&supernet.sampler().largest().clone())
         .unwrap();
-    let losses: Vec<f64> = (0..6).map(|_| supernet.epoch().unwrap().loss).collect();
-    assert!(losses[5] < 0.5 * losses[0], "{losses:?}");
+    let losses: Vec<f64> = (0..20).map(|_| supernet.epoch().unwrap().loss).collect();
+    assert!(losses[19] < 0.5 * losses[0], "{losses:?}");
     assert!(supernet.epoch().is_err());
     for architecture in [
         supernet.sampler().largest().clone(),
