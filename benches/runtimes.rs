@@ -1,11 +1,12 @@
-//! Whether a runtime is timed at its full speed: each beside Python's `onnxruntime`, on the same ONNX files.
+//! Whether a runtime is timed at its full speed: each beside Python's `onnxruntime` or PyTorch, on the same ONNX files.
 //!
-//!     cargo bench --bench runtimes -- PYTHON [ROUNDS]
+//!     cargo bench --bench runtimes -- PYTHON [ROUNDS] [PACKAGE]
 //!
-//! `PYTHON` is an interpreter with the package `onnxruntime`; for the same library on both sides, name its environment
-//! in VIRTUAL_ENV. Three random networks of each of four spaces, one and two threads. In each round every runtime and
-//! Python take a turn of passes, in an order that turns round from round to round, so that a machine that drifts does
-//! so for all. A runtime's figure is the median over the rounds of its turn's median divided by Python's.
+//! `PYTHON` is an interpreter with the package: `onnxruntime`, or for `pytorch` and `pytorch-channels-last` the packages
+//! `torch` and `onnx`; for the same library on both sides, name its environment in VIRTUAL_ENV. Three random networks of
+//! each of four spaces, one and two threads. In each round every runtime and Python take a turn of passes, in an order
+//! that turns round from round to round, so that a machine that drifts does so for all. A runtime's figure is the median
+//! over the rounds of its turn's median divided by Python's.
 
 #[path = "python/onnxruntime.rs"]
 mod onnxruntime;
@@ -59,12 +60,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .filter(|text| !text.starts_with("--"));
     let interpreter = arguments
         .next()
-        .ok_or("name a Python interpreter that has the package onnxruntime")?;
+        .ok_or("name a Python interpreter that has the package to compare with")?;
     let rounds: usize = arguments.next().map_or(Ok(15), |text| text.parse())?;
+    let package = arguments.next().unwrap_or("onnxruntime".to_owned());
     let room = tempfile::tempdir()?;
     let networks = networks(room.path())?;
-    let mut python = Python::start(&interpreter)?;
-    println!("Python's onnxruntime {}", python.version());
+    let mut python = Python::start(&interpreter, &package)?;
+    println!("Python's {package} {}", python.version());
     let known: Vec<(&str, String)> = runtimes()
         .iter()
         .map(|runtime| (runtime.name(), runtime.version()))
@@ -102,7 +104,7 @@ fn compare(
     python: &mut Python,
 ) -> Result<(f64, Vec<f64>), Box<dyn Error>> {
     let mut contestants = contestants(network, threads)?;
-    let mut expected = vec![python.turn(&network.path, threads, 5)?];
+    let mut expected = vec![python.turn(&network.path, threads, 5)?.median_ms];
     for contestant in &mut contestants {
         expected.push(contestant.turn(5)?);
     }
@@ -118,7 +120,7 @@ fn compare(
         for place in 0..count {
             let who = (place + round) % count;
             turns[who] = match who {
-                0 => python.turn(&network.path, threads, passes[0])?,
+                0 => python.turn(&network.path, threads, passes[0])?.median_ms,
                 _ => contestants[who - 1].turn(passes[who])?,
             };
         }

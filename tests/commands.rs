@@ -109,7 +109,7 @@ fn networks_are_compared_in_several_processes_each() {
 fn every_command_has_help_with_an_example() {
     let room = Room::new();
     for command in [
-        "search", "serve", "agent", "measure", "export", "studies", "front",
+        "search", "serve", "agent", "measure", "score", "export", "studies", "front",
     ] {
         let help = room.text(&[command, "--help"]);
         assert!(help.contains("Example"), "{command}: {help}");

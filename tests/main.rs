@@ -13,3 +13,4 @@ mod resume;
 mod search;
 mod supernet;
 mod workspace;
+mod zero_cost;

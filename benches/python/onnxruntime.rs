@@ -1,4 +1,4 @@
-//! Python's `onnxruntime` at the other end of a pipe.
+//! Python's `onnxruntime`, or PyTorch, at the other end of a pipe.
 
 use std::{
     error::Error,
@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// Times ONNX files with `onnxruntime_turns.py`.
+/// Times ONNX files with `onnxruntime_turns.py` or `pytorch_turns.py`.
 pub struct Python {
     child: Child,
     orders: ChildStdin,
@@ -15,14 +15,30 @@ pub struct Python {
     version: String,
 }
 
+/// What a turn of passes took, in milliseconds.
+pub struct Turn {
+    /// The middle one.
+    pub median_ms: f64,
+    /// The fastest tenth.
+    #[allow(dead_code, reason = "one of the benchmarks asks for it")]
+    pub fastest_ms: f64,
+}
+
 // === impl Python ===
 
 impl Python {
-    /// Starts an interpreter that has the package `onnxruntime`.
-    pub fn start(interpreter: &str) -> Result<Self, Box<dyn Error>> {
+    /// Starts an interpreter that has the package: `onnxruntime`, `pytorch`, or `pytorch-channels-last`.
+    pub fn start(interpreter: &str, package: &str) -> Result<Self, Box<dyn Error>> {
+        let (script, layout) = match package {
+            "onnxruntime" => ("onnxruntime_turns.py", None),
+            "pytorch" => ("pytorch_turns.py", Some("contiguous")),
+            "pytorch-channels-last" => ("pytorch_turns.py", Some("channels_last")),
+            other => return Err(format!("there is no script for `{other}`").into()),
+        };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/python");
         let mut child = Command::new(interpreter)
-            .arg(folder.join("onnxruntime_turns.py"))
+            .arg(folder.join(script))
+            .args(layout)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -44,15 +60,20 @@ impl Python {
         &self.version
     }
 
-    /// The median of so many passes of an ONNX file, in milliseconds.
+    /// So many passes of an ONNX file.
     pub fn turn(
         &mut self,
         network: &Path,
         threads: u32,
         passes: usize,
-    ) -> Result<f64, Box<dyn Error>> {
+    ) -> Result<Turn, Box<dyn Error>> {
         writeln!(self.orders, "{passes} {threads} {}", network.display())?;
-        Ok(self.answer()?.parse()?)
+        let answer = self.answer()?;
+        let (median, fastest) = answer.split_once(' ').ok_or("Python answers two numbers")?;
+        Ok(Turn {
+            median_ms: median.parse()?,
+            fastest_ms: fastest.parse()?,
+        })
     }
 
     fn answer(&mut self) -> Result<String, Box<dyn Error>> {

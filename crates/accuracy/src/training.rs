@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bespoke_graph::{Graph, Model};
-use bespoke_net::{Evaluation, NetworkError, Threads, TrainError, Trainer, evaluate};
+use bespoke_net::{Evaluation, NetworkError, Threads, TrainError, Trainer, check_device, evaluate};
 use bespoke_recipe::Recipe;
 
 use crate::{Curve, DataSet, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
@@ -25,9 +25,11 @@ impl Training {
     /// Training on a data set, on as many threads as there are logical cores.
     ///
     /// # Errors
-    /// When a setting is out of its range, or a batch takes more images than there are to train on.
+    /// When a setting is out of its range, its device is not here, or a batch takes more images than there are to train
+    /// on.
     pub fn new(data: Arc<DataSet>, recipe: Recipe) -> Result<Self, TrainError> {
         recipe.check()?;
+        check_device(recipe.device)?;
         let images = data.train.count();
         if recipe.batch_size > images {
             let batch_size = recipe.batch_size;
@@ -80,7 +82,12 @@ impl Training {
     }
 
     fn test(&self, trainer: &Trainer) -> Result<Evaluation, NetworkError> {
-        evaluate(&trainer.model(), &self.data.held_out, TEST_BATCH)
+        evaluate(
+            &trainer.model(),
+            &self.data.held_out,
+            TEST_BATCH,
+            self.recipe.device,
+        )
     }
 
     fn run(
@@ -135,7 +142,7 @@ impl Evaluator for Training {
 #[cfg(test)]
 mod tests {
     use bespoke_graph::{Activation, Convolution, Op};
-    use bespoke_recipe::Augment;
+    use bespoke_recipe::{Augment, TrainingDevice};
 
     use super::*;
 
@@ -204,7 +211,7 @@ mod tests {
         assert_eq!(graph.node(graph.output()).name, "probabilities");
         assert!(graph.nodes().iter().all(|node| node.name != "dead"));
         let held_out = &training().data().held_out.clone();
-        let again = evaluate(&evaluated.model, held_out, 50).unwrap();
+        let again = evaluate(&evaluated.model, held_out, 50, TrainingDevice::Flex).unwrap();
         assert_eq!(again.accuracy_percent, evaluated.accuracy_percent);
         assert_eq!(evaluated.probabilities.len(), held_out.count() * 10);
     }

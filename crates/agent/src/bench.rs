@@ -57,6 +57,8 @@ struct Run<'a> {
     /// Networks of the batch, by their number in it.
     seats: Vec<Seat>,
     reference: Option<Child>,
+    /// Whether the reference was started: once, for one that fails would fail again.
+    referred: bool,
 }
 
 /// A network with its child; none once it has ended.
@@ -134,6 +136,7 @@ impl Bench {
             pending: (0..orders.len()).collect(),
             seats: Vec::new(),
             reference: None,
+            referred: false,
         };
         run.complete(done).await
     }
@@ -175,8 +178,7 @@ impl Run<'_> {
                     done.send((order, failed)).ok();
                 }
             }
-            if self.batch.open() > 0 && self.reference.is_none() && self.batch.quiet_ms().is_none()
-            {
+            if self.batch.open() > 0 && !std::mem::replace(&mut self.referred, true) {
                 self.start_reference().await?;
             }
             match self.batch.step() {

@@ -96,7 +96,8 @@ mod tests {
     fn a_runtime_named_for_cuda_runs_on_the_gpu() {
         let on_gpu = |target: &str| runs_on_gpu(&target.parse().unwrap());
         assert!(on_gpu("onnxruntime-cuda/b1/t1/f32"));
-        assert!(!on_gpu("onnxruntime/b1/t1/f32"));
+        assert!(on_gpu("libtorch-cuda/b1/t1/f32"));
+        assert!(!on_gpu("libtorch/b1/t1/f32"));
     }
 
     #[test]

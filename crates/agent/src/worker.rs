@@ -15,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bespoke_measure::{Cache, Clock, ProtocolError, Sensed, Stop, Subject, Timer, Verdict};
+use bespoke_measure::{
+    Cache, Clock, OperatorTime, ProtocolError, Sensed, Stop, Subject, Timer, Verdict,
+};
 use bespoke_runtime::{CompileOptions, RuntimeError, Session, runtime};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -41,6 +43,9 @@ const DISPLACING: u64 = 2;
 const UNKNOWN_CACHE_BYTES: u64 = 32 << 20;
 /// A step that touches every line of a cache.
 const LINE_BYTES: usize = 64;
+
+/// Passes that an operator's time is the median of.
+const PROFILED_PASSES: u32 = 11;
 
 /// Answers the request on standard input: what the program does that an agent starts to measure in.
 pub fn main() -> ExitCode {
@@ -142,6 +147,12 @@ impl Network {
         })
     }
 
+    fn profile(mut self) -> Result<Vec<OperatorTime>, RuntimeError> {
+        let origin = Instant::now();
+        let clock = || origin.elapsed();
+        self.session.profile(&self.input, PROFILED_PASSES, &clock)
+    }
+
     /// With what displaces it from the caches of these cores.
     fn cold(mut self, host: &Host, cores: &[usize], ready: &mut Ready) -> Self {
         let core = cores.first().copied().unwrap_or(0);
@@ -238,13 +249,24 @@ fn serve(
     let interference = watch.seen();
     let facts = interference.facts();
     let facts = facts.chain(counters.map(|counters| ("energy.counters", counters)));
-    let used = Used {
+    let mut used = Used {
         energy_mj: energy.millijoules_per_pass(),
         peak_memory_bytes: host.peak_memory_bytes(),
         operators: Vec::new(),
         interference,
         facts: facts.map(|(name, fact)| (name.to_owned(), fact)).collect(),
     };
+    // Last, as a profile takes time and memory of its own.
+    if header.protocol.operators {
+        match timer.into_subject().profile() {
+            Ok(operators) => used.operators = operators,
+            // The latency stands without.
+            Err(error) => drop(
+                used.facts
+                    .insert("operators.missing".to_owned(), error.to_string()),
+            ),
+        }
+    }
     write(&mut output, &Reply::Used(used))
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod lookup;
 mod predictor;
+mod score;
 mod table;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -17,6 +18,7 @@ pub use predictor::{
     Adapt, DescribePredictor, Evaluate, Fit, MethodArguments, MethodName, Plan, PlanFrom,
     Predictor, PricePredicted, TargetName,
 };
+pub use score::Score;
 pub use table::{Fix, MeasureTable, On, Table};
 
 /// Heading of the options that every command has.
@@ -78,6 +80,11 @@ pub enum Command {
     /// Look into a network.
     #[command(subcommand)]
     Graph(Graph),
+    /// Score networks without training them.
+    #[command(
+        after_help = "Examples:\n  bespoke score --space mobile_small --scores synflow,entropy $(bespoke space sample mobile_small --count 5)\n  bespoke score --space mobile_small --scores snip --data digits $(bespoke space sample mobile_small) --json"
+    )]
+    Score(Score),
     /// Write a network as an ONNX file.
     #[command(
         after_help = "Examples:\n  bespoke export quickstart --trial 12 --out network.onnx\n  bespoke export --space fbnet --architecture \"$(bespoke space sample fbnet)\" --out random.onnx"
@@ -213,6 +220,9 @@ pub struct Measure {
     /// Most time spent timing, in seconds; slow networks need more than the default.
     #[arg(long, value_name = "SECONDS")]
     pub budget: Option<u64>,
+    /// Tell what each operator takes, too: from passes of their own, which are slower than those that are timed whole.
+    #[arg(long)]
+    pub operators: bool,
     /// Begin every pass with caches that hold nothing of the network, as where passes are far between.
     #[arg(long)]
     pub cold: bool,

@@ -10,6 +10,7 @@ pub mod graph;
 pub mod lookup;
 pub mod measure;
 pub mod predictor;
+pub mod score;
 pub mod search;
 pub mod serve;
 pub mod space;

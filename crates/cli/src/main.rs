@@ -43,6 +43,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Device(device) => command::device::run(&device),
         Command::Space(space) => command::space::run(&space),
         Command::Graph(graph) => command::graph::run(&graph),
+        Command::Score(score) => command::score::run(&score),
         Command::Export(export) => command::export::run(&export, &data_dir),
         Command::Studies(studies) => command::studies::run(&studies, &data_dir),
         Command::Front(front) => command::front::run(&front, &data_dir),

@@ -146,14 +146,17 @@ impl Progress {
             .curve()
             .last()
             .map(|accuracy| format!(", {accuracy:.2} %"));
+        let score = trial.score().map(|score| format!(", score {score:.4}"));
+        let known = self.trials.get(&trial.id()).is_some_and(Trial::is_finished);
         let reason = report::reason(trial);
         format!(
-            "{}/{} trial {}: {}{}{}{}{reason}",
-            self.finished() + 1,
+            "{}/{} trial {}: {}{}{}{}{}{reason}",
+            self.finished() + usize::from(!known),
             self.spec.budget.trials,
             trial.id(),
             trial.state().word(),
             latency.unwrap_or_default(),
+            score.unwrap_or_default(),
             accuracy.unwrap_or_default(),
             if reason.is_empty() { "" } else { ": " },
         )

@@ -98,9 +98,9 @@ impl Report {
 
 /// What became of a trial, in words, where its state has something to say.
 pub fn reason(trial: &Trial) -> &str {
-    use bespoke_study::TrialState::{Failed, Infeasible};
+    use bespoke_study::TrialState::{Failed, Infeasible, Scored};
     match trial.state() {
-        Failed { reason } | Infeasible { reason, .. } => reason,
+        Failed { reason } | Infeasible { reason, .. } | Scored { reason, .. } => reason,
         _ => "",
     }
 }

@@ -74,7 +74,7 @@ impl Beforehand {
         study: &Study,
         spec: &StudySpec,
     ) -> Result<Recalled, CoordinatorError> {
-        let objectives = spec.objectives();
+        let objectives = spec.search_objectives();
         let mut finished: Vec<Finished> = Vec::new();
         for EarlierStudy {
             study: earlier,
@@ -109,6 +109,8 @@ struct Memory {
     places: Vec<Option<usize>>,
     /// Whether networks learned the same in the same way.
     is_same_lesson: bool,
+    /// Whether they were scored by the same.
+    is_same_score: bool,
 }
 
 // === impl Memory ===
@@ -128,7 +130,8 @@ impl Memory {
             places,
             is_same_lesson: spec.data == before.data
                 && spec.recipe == before.recipe
-                && spec.evaluator == before.evaluator,
+                && spec.evaluator.supernet() == before.evaluator.supernet(),
+            is_same_score: spec.data == before.data && spec.evaluator == before.evaluator,
         })
     }
 
@@ -136,6 +139,7 @@ impl Memory {
     fn has(&self, objective: Objective) -> bool {
         match objective {
             Objective::Error => self.is_same_lesson,
+            Objective::Score => self.is_same_score,
             Objective::Latency(target) | Objective::Energy(target) => self.place(target).is_some(),
             Objective::Parameters | Objective::Macs | Objective::PeakActivationBytes => false,
         }
@@ -174,9 +178,10 @@ impl Memory {
     fn value(&self, objective: Objective, trial: &Trial) -> Option<f64> {
         let there = match objective {
             Objective::Error if !self.is_same_lesson => return None,
+            Objective::Score if !self.is_same_score => return None,
             Objective::Latency(target) => Objective::Latency(self.place(target)?),
             Objective::Energy(target) => Objective::Energy(self.place(target)?),
-            counted_or_error => counted_or_error,
+            other => other,
         };
         there.value_of(trial)
     }

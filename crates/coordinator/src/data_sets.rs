@@ -5,11 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use bespoke_accuracy::{DataSet, Evaluator, Training};
-use bespoke_recipe::{Recipe, SupernetRecipe};
+use bespoke_accuracy::{DataSet, Evaluator, Scorer, Training};
+use bespoke_graph::Graph;
+use bespoke_recipe::{Recipe, SupernetRecipe, ZeroCost};
 use bespoke_space::Space;
 use bespoke_study::{Data, EvaluatorConfig, Source, StudySpec};
 use bespoke_supernet::{Supernet, SupernetEvaluator};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 use crate::{Evaluators, Lesson};
 
@@ -19,6 +22,9 @@ pub struct DataSets {
     data_dir: PathBuf,
     threads: usize,
 }
+
+/// Random networks that a candidate is ranked among where several scores vote.
+const REFERENCES: usize = 64;
 
 // === impl DataSets ===
 
@@ -45,7 +51,7 @@ impl DataSets {
         let parsed = Space::parse(&space.file, &space.text).map_err(|error| error.to_string())?;
         let (data, sampling) = (training.shared_data(), supernet.sampling);
         let whole = Supernet::new(parsed, data, &recipe, sampling, spec.seed);
-        let whole = whole.map_err(|error| format!("[evaluator]: {error}"))?;
+        let whole = whole.map_err(|error| error.to_string())?;
         let folder = self.data_dir.join("studies").join(spec.name.as_str());
         // All that the shared weights depend on.
         let of = format!(
@@ -68,22 +74,44 @@ impl Evaluators for DataSets {
         let set = Arc::new(open(&spec.data)?);
         let (shape, classes) = (set.held_out.shape(), set.held_out.classes());
         let labels = set.held_out.labels().into();
-        let training = Training::new(set, spec.recipe.clone());
+        let training = Training::new(set.clone(), spec.recipe.clone());
         let training = training.map_err(|error| format!("[data]: {error}"))?;
         let training = training.with_threads(self.threads);
-        let evaluator: Arc<dyn Evaluator> = match &spec.evaluator {
-            EvaluatorConfig::Supernet(supernet) => {
-                Arc::new(self.supernet(training, supernet, spec, space)?)
+        let (evaluator, scorer): (Arc<dyn Evaluator>, _) = match &spec.evaluator {
+            EvaluatorConfig::Training {} => (Arc::new(training), None),
+            EvaluatorConfig::ZeroCost(zero_cost) => {
+                let scorer = scorer(zero_cost, &set, space);
+                let scorer = scorer.map_err(|error| format!("[evaluator]: {error}"))?;
+                let scorer = scorer.with_threads(self.threads);
+                (Arc::new(training), Some(Arc::new(scorer)))
             }
-            _ => Arc::new(training),
+            EvaluatorConfig::Supernet(supernet) => {
+                let supernet = self.supernet(training, supernet, spec, space);
+                let supernet = supernet.map_err(|error| format!("[evaluator]: {error}"))?;
+                (Arc::new(supernet), None)
+            }
         };
         Ok(Lesson {
             evaluator,
+            scorer,
             input_shape: shape,
             classes,
             labels,
         })
     }
+}
+
+/// How the candidates of a space are scored. Where several scores vote, random networks of the space are what each
+/// ranks a candidate among: the same for every study of the space.
+fn scorer(zero_cost: &ZeroCost, set: &DataSet, space: &Source) -> Result<Scorer, String> {
+    let space = Space::parse(&space.file, &space.text).map_err(|error| error.to_string())?;
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let references = std::iter::from_fn(|| space.lower(&space.sample(&mut rng)).ok());
+    let references: Vec<Graph> = match zero_cost.score.names() {
+        [_] => Vec::new(),
+        _ => references.take(REFERENCES).collect(),
+    };
+    Scorer::new(zero_cost, &set.train, &references).map_err(|error| error.to_string())
 }
 
 fn open(data: &Data) -> Result<DataSet, String> {

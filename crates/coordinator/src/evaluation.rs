@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespoke_accuracy::{Decision, EpochProgress, Evaluated, Evaluator};
+use bespoke_accuracy::{Decision, EpochProgress, Evaluated, Evaluator, Scorer};
 use bespoke_graph::Graph;
 use bespoke_study::{Objective, Source, StudySpec, Trial, is_hopeless};
 use tokio::sync::{RwLock, watch};
@@ -21,6 +21,8 @@ pub trait Evaluators: Send + Sync {
 pub struct Lesson {
     /// Trains a candidate and tells its accuracy.
     pub evaluator: Arc<dyn Evaluator>,
+    /// Scores a candidate, where that decides which are trained.
+    pub scorer: Option<Arc<Scorer>>,
     /// Channels, height and width of an image.
     pub input_shape: [usize; 3],
     /// Number of classes.

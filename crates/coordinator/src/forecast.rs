@@ -67,7 +67,7 @@ impl StudyForecast {
         objectives.any(|objective| match objective {
             Objective::Latency(_) => outlook.latencies.is_some(),
             Objective::Parameters | Objective::Macs | Objective::PeakActivationBytes => true,
-            Objective::Error | Objective::Energy(_) => false,
+            Objective::Error | Objective::Score | Objective::Energy(_) => false,
         })
     }
 
@@ -117,7 +117,7 @@ impl Outlook {
         let objectives = self.objectives.clone();
         let expected = |objective| {
             let count = match objective {
-                Objective::Error | Objective::Energy(_) => return None,
+                Objective::Error | Objective::Score | Objective::Energy(_) => return None,
                 Objective::Latency(target) => {
                     let price = prices.get(target)?;
                     let ends = [price.median_ms, price.low_ms, price.high_ms];

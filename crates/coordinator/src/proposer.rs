@@ -128,7 +128,7 @@ impl Proposer {
         let spec = study.spec()?;
         let file = &study.submission.space;
         let space = Space::parse(&file.file, &file.text)?;
-        let objectives = spec.objectives();
+        let objectives = spec.search_objectives();
         let forecast = StudyForecast::new(&space, objectives.clone(), &beforehand.predictors)?;
         let forecast = forecast.knows_anything().then_some(forecast);
         let problem = Problem {
@@ -258,7 +258,7 @@ fn finished(
 ) -> Result<Finished, ProposeError> {
     let architecture = space.parse_architecture(trial.architecture())?;
     let violation = match trial.state() {
-        TrialState::Complete { .. } | TrialState::Stopped { .. } => 0.0,
+        TrialState::Scored { .. } | TrialState::Complete { .. } | TrialState::Stopped { .. } => 0.0,
         TrialState::Infeasible { violation, .. } => *violation,
         TrialState::Proposed | TrialState::Measured { .. } | TrialState::Failed { .. } => {
             return Ok(Finished::failed(architecture));

@@ -11,7 +11,7 @@ use bespoke_measure::Estimate;
 use bespoke_store::Store;
 use bespoke_study::{
     Accuracy, Ending, Front, Study, StudyName, StudySpec, StudyState, Submission, Trial, TrialId,
-    TrialState,
+    TrialState, to_be_trained,
 };
 use tokio::{
     sync::{RwLock, Semaphore, watch},
@@ -139,14 +139,19 @@ async fn search(
     study: &mut Study,
 ) -> Result<Ending, CoordinatorError> {
     let minutes = study.spec()?.budget.minutes;
-    let searched = async {
-        let mut runner = Runner::open(resources, plan, clock, study).await?;
-        runner.search().await
+    let is_new = plan.trials.is_empty();
+    let opened = Runner::open(resources, plan, clock, study);
+    // A study with trials has its targets already. If its time is spent, it is opened to train what it found.
+    let mut runner = tokio::select! {
+        runner = opened => runner?,
+        () = clock.spent(minutes), if is_new => return Ok(Ending::Time),
     };
-    tokio::select! {
-        ending = searched => ending,
-        () = clock.spent(minutes) => Ok(Ending::Time),
-    }
+    let ending = tokio::select! {
+        ending = runner.search() => ending?,
+        () = clock.spent(minutes) => Ending::Time,
+    };
+    runner.train_front().await?;
+    Ok(ending)
 }
 
 // === impl Runner ===
@@ -218,6 +223,25 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Trains those of the scored trials that no other beats. The search is over: what still goes on is dropped.
+    async fn train_front(&mut self) -> Result<(), CoordinatorError> {
+        let to_be_trained = to_be_trained(&self.spec, &self.trials);
+        if to_be_trained.is_empty() {
+            return Ok(());
+        }
+        self.steps = JoinSet::new();
+        for id in to_be_trained {
+            let trial = self.trials[id.0 as usize].clone();
+            let candidate = self.proposer.candidate(&trial)?;
+            self.spawn_training(&trial, candidate);
+        }
+        while let Some(step) = self.steps.join_next().await {
+            let step = step.map_err(|error| CoordinatorError::Broken(error.to_string()))?;
+            self.apply(step)?;
+        }
+        Ok(())
+    }
+
     /// Proposes as many trials as may be. Returns whether the space is exhausted.
     fn propose(&mut self) -> Result<bool, CoordinatorError> {
         let most = usize::try_from(self.spec.budget.trials.get()).unwrap_or(usize::MAX);
@@ -256,7 +280,10 @@ impl<'a> Runner<'a> {
     /// The next step of a trial that is not finished.
     fn evaluate(&mut self, mut trial: Trial, candidate: Candidate) -> Result<(), CoordinatorError> {
         if let TrialState::Measured { .. } = trial.state() {
-            self.spawn_training(&trial, candidate);
+            match self.lesson.scorer.clone() {
+                Some(scorer) => self.spawn_scoring(&trial, candidate, scorer),
+                None => self.spawn_training(&trial, candidate),
+            }
         } else if let Some(violation) = self.spec.cost_violation(trial.cost()) {
             trial.infeasible(Vec::new(), violation)?;
             self.put(trial)?;
@@ -278,6 +305,14 @@ impl<'a> Runner<'a> {
             } => {
                 let trial = self.trials[trial].clone();
                 self.measured(trial, *candidate, outcome)
+            }
+            Step::Scored { trial, outcome } => {
+                let mut trial = self.trials[trial].clone();
+                match outcome {
+                    Ok(score) => trial.scored(score)?,
+                    Err(reason) => trial.fail(reason)?,
+                }
+                self.put(trial)
             }
             Step::Trained { trial, outcome } => {
                 let trial = self.trials[trial].clone();
@@ -316,7 +351,10 @@ impl<'a> Runner<'a> {
         match outcome {
             Trained::Complete(evaluated) => return self.complete(trial, *evaluated),
             Trained::Stopped { curve } => trial.stopped(curve)?,
-            Trained::Failed { reason } => trial.fail(reason)?,
+            Trained::Failed { reason } => match trial.state() {
+                TrialState::Scored { .. } => trial.untrainable(reason)?,
+                _ => trial.fail(reason)?,
+            },
             Trained::Halted => return Ok(()),
         }
         self.put(trial)

@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 mod interrupted;
 mod predicted;
 mod priced;
+mod scored;
 mod served;
 mod warm;
 

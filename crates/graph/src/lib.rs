@@ -5,6 +5,7 @@
 //! target that a network is measured on. A [`Model`] is a graph with its [`Weights`].
 
 mod cost;
+mod entropy;
 mod error;
 mod graph;
 mod hash;
@@ -15,6 +16,7 @@ mod shape;
 mod weights;
 
 pub use cost::{Cost, OperatorCost};
+pub use entropy::{Entropy, RATIOS};
 pub use error::GraphError;
 pub use graph::{Builder, Graph, Node, NodeId};
 pub use hash::GraphHash;

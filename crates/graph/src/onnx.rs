@@ -64,11 +64,16 @@ impl Model {
     }
 
     fn written(&self, options: ExportOptions) -> export::Written {
-        let live = self.live();
         match options.fold_batch_norm {
-            true => export::export(&fold::fold_batch_norm(&live)),
-            false => export::export(&live),
+            true => export::export(&self.folded()),
+            false => export::export(&self.live()),
         }
+    }
+
+    /// The live model with each batch normalisation merged into the convolution or linear layer before it, where that
+    /// has no other reader.
+    pub fn folded(&self) -> Self {
+        fold::fold_batch_norm(&self.live())
     }
 
     /// Reads what [`Model::to_onnx`] writes, and other files that keep to the same operators.

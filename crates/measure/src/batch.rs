@@ -9,8 +9,7 @@
 //! - The reference's *quiet* latency is the fastest tenth of what its turns say, or what it was earlier on this machine,
 //!   whichever is less. A turn's *slowdown* is what the reference took before and after it by that.
 //! - A turn counts when the reference was not slowed by more than [`Protocol::max_slowdown`] on either side.
-//! - The latency is the median of the turns that count, each divided by its slowdown where the machine was slower all the
-//!   while: where the interval of the median slowdown lies above half a per cent.
+//! - The latency is the median of the turns that count, each divided by its slowdown.
 //!
 //! Measuring against a fixed small program in between is old practice of timing under changing load; the lower quantile
 //! is what Chen and Revels, "Robust benchmarking in noisy environments" (2016), argue for.

@@ -35,6 +35,8 @@ pub struct Protocol {
     /// Goes on for so many minutes and reports the first and the last, to see what heat does; the latency is that of the
     /// last. 0: as long as the interval needs.
     pub sustained_minutes: u32,
+    /// Whether the record shall tell what each operator takes, from passes of their own after the last sample.
+    pub operators: bool,
 }
 
 /// What the caches hold when a pass begins.
@@ -74,6 +76,7 @@ impl Default for Protocol {
             max_slowdown: 0.05,
             cache: Cache::Hot,
             sustained_minutes: 0,
+            operators: false,
         }
     }
 }
@@ -137,13 +140,16 @@ impl Protocol {
             max_slowdown,
             cache,
             sustained_minutes,
+            operators,
         } = self;
         let cache = cache.word();
+        // Not in the keys of records that were made before there was a choice.
+        let operators = if *operators { ",operators=true" } else { "" };
         format!(
             "min_sample_us={min_sample_us},min_samples={min_samples},min_sampling_ms={min_sampling_ms},\
              budget_ms={budget_ms},max_warm_up_ms={max_warm_up_ms},target_relative_width={target_relative_width},\
              max_relative_width={max_relative_width},confidence={confidence},turn_ms={turn_ms},min_turns={min_turns},\
-             max_slowdown={max_slowdown},cache={cache},sustained_minutes={sustained_minutes}"
+             max_slowdown={max_slowdown},cache={cache},sustained_minutes={sustained_minutes}{operators}"
         )
     }
 
@@ -318,6 +324,15 @@ mod tests {
             "min_sample_us=500,min_samples=30,min_sampling_ms=200,budget_ms=10000,max_warm_up_ms=500,\
              target_relative_width=0.03,max_relative_width=0.1,confidence=0.95,turn_ms=30,min_turns=12,max_slowdown=0.05,\
              cache=hot,sustained_minutes=0"
+        );
+        let with_operators = Protocol {
+            operators: true,
+            ..Protocol::default()
+        };
+        assert!(
+            with_operators
+                .key()
+                .ends_with("sustained_minutes=0,operators=true")
         );
     }
 }

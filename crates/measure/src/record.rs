@@ -76,7 +76,7 @@ pub struct Measurement {
     pub compile_ms: Option<f64>,
     /// Milliseconds of the first pass, where it got that far.
     pub first_run_ms: Option<f64>,
-    /// What the estimate was divided by, where the machine was told to be slower than it is when left alone.
+    /// What the turns that count were divided by; absent where there was no reference.
     #[serde(default)]
     pub correction: Option<Correction>,
     /// Energy of one pass in millijoules, idle power included, where the machine counts it.
@@ -85,7 +85,7 @@ pub struct Measurement {
     /// Most memory that was resident in the process that measured, where the system tells.
     #[serde(default)]
     pub peak_memory_bytes: Option<u64>,
-    /// What each operator took in one pass, in the order run; empty where the runtime cannot tell.
+    /// What each operator took in one pass, in the order run; empty unless the protocol asks for them.
     #[serde(default)]
     pub operators: Vec<OperatorTime>,
     /// The turns in which the samples were taken, in order.
@@ -128,9 +128,13 @@ pub struct Correction {
     pub reference_ms: f64,
 }
 
-/// What an operator of the network took, as the runtime's own profile has it.
+/// What an operator of the network took, as the runtime's own profile has it: the median of several passes, which the
+/// profile makes slower than those that are timed whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OperatorTime {
+    /// What it computes, in the runtime's words: `Conv`.
+    #[serde(default)]
+    pub kind: String,
     /// The operator, as the runtime calls it.
     pub name: String,
     /// Milliseconds in one pass.

@@ -112,6 +112,11 @@ impl<'a, C: Clock, S: Subject> Timer<'a, C, S> {
         self.passes
     }
 
+    /// What was timed, when nothing more is to be.
+    pub fn into_subject(self) -> S {
+        self.subject
+    }
+
     /// Times the first pass by itself, warms up until the passes have stopped getting faster, and finds out how many of
     /// them make a sample that is long enough for the clock.
     ///

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bespoke_graph::{Graph, Model, Op, Tensor, Weights};
-use burn::module::{Module, ParamGroup};
-use burn::tensor::{self, Device};
+use burn::module::{Module, ModuleMapper, Param, ParamGroup};
+use burn::tensor::{self, DType, Device, Gradients};
 
 use crate::layer::{Layer, NodeWeights, Source};
 use crate::value::Value;
@@ -21,6 +21,18 @@ pub(crate) struct Body {
 #[derive(Module, Debug)]
 pub(crate) struct Layers {
     layers: Vec<Layer>,
+}
+
+/// One layer on its way through a forward pass, with the values that it reads.
+pub(crate) struct Call<'a> {
+    /// The layer.
+    pub(crate) layer: &'a Layer,
+    /// A batch of each input.
+    pub(crate) inputs: Vec<Value>,
+    /// Shape of one sample of each input.
+    dims: &'a [Vec<usize>],
+    /// Shape of one sample of the result.
+    out: &'a [usize],
 }
 
 /// How one layer is run.
@@ -87,20 +99,39 @@ impl Body {
     ///
     /// A value is freed as soon as its last reader has run, unless the tape keeps it.
     pub(crate) fn forward(&self, input: tensor::Tensor<2>) -> tensor::Tensor<2> {
+        self.forward_by(input, |_, call| call.run())
+    }
+
+    /// The same with another hand on every layer: what `run` makes of the call of the node at an index is its value.
+    pub(crate) fn forward_by(
+        &self,
+        input: tensor::Tensor<2>,
+        mut run: impl FnMut(usize, Call<'_>) -> Value,
+    ) -> tensor::Tensor<2> {
         let nodes = self.graph.nodes();
         let output = self.graph.output().index();
         let mut values: Vec<Option<Value>> = vec![None; nodes.len()];
         for (at, (layer, step)) in self.layers.layers.iter().zip(&self.steps).enumerate() {
             let value = match nodes[at].op {
                 Op::Input { .. } => Value::Flat(input.clone()),
-                // Nothing is read, but the batch and the device are those of the input.
-                Op::Zeros { .. } => {
-                    let like = vec![Value::Flat(input.clone())];
-                    layer.forward(like, &[Vec::new()], nodes[at].shape.dims())
-                }
-                _ => {
-                    let inputs = step.inputs.iter().map(|read| take(&mut values, *read));
-                    layer.forward(inputs.collect(), &step.dims, nodes[at].shape.dims())
+                ref op => {
+                    let inputs = match op {
+                        // Nothing is read, but the batch and the device are those of the input.
+                        Op::Zeros { .. } => vec![Value::Flat(input.clone())],
+                        _ => step.inputs.iter().map(|r| take(&mut values, *r)).collect(),
+                    };
+                    let dims: &[Vec<usize>] = match op {
+                        Op::Zeros { .. } => &[Vec::new()],
+                        _ => &step.dims,
+                    };
+                    let out = nodes[at].shape.dims();
+                    let call = Call {
+                        layer,
+                        inputs,
+                        dims,
+                        out,
+                    };
+                    run(at, call)
                 }
             };
             values[at] = Some(value);
@@ -120,6 +151,12 @@ impl Body {
         for layer in &mut self.layers.layers {
             layer.set_momentum(momentum);
         }
+    }
+
+    /// The same with every parameter in 64-bit floats.
+    pub(crate) fn widened(mut self) -> Self {
+        self.update(|layers| layers.map(&mut Widen));
+        self
     }
 
     /// The layers.
@@ -150,9 +187,41 @@ impl Body {
     }
 }
 
+// === impl Call ===
+
+impl Call<'_> {
+    /// The layer's value.
+    pub(crate) fn run(self) -> Value {
+        self.layer.forward(self.inputs, self.dims, self.out)
+    }
+}
+
+/// Turns parameters into 64-bit floats.
+struct Widen;
+
+impl ModuleMapper for Widen {
+    fn map_float<const D: usize>(
+        &mut self,
+        parameter: Param<tensor::Tensor<D>>,
+    ) -> Param<tensor::Tensor<D>> {
+        parameter.map(|value| value.cast(DType::F64).detach().require_grad())
+    }
+}
+
 // === impl Layers ===
 
 impl Layers {
+    /// Each layer that has a kernel or matrix: its weights and their gradients, one after the other. The gradients are
+    /// zero where nothing of the weights came to the output.
+    pub(crate) fn flows<'a>(
+        &'a self,
+        gradients: &'a Gradients,
+    ) -> impl Iterator<Item = (tensor::Tensor<1>, tensor::Tensor<1>)> + 'a {
+        self.layers
+            .iter()
+            .filter_map(move |layer| layer.flow(gradients))
+    }
+
     /// The parameters that weight decay acts on.
     pub(crate) fn decayed(&self) -> ParamGroup {
         ParamGroup::from_ids(self.layers.iter().filter_map(Layer::decayed).collect())

@@ -1,7 +1,7 @@
 //! What can go wrong with a network and with its training.
 
 use bespoke_graph::GraphError;
-use bespoke_recipe::RecipeError;
+use bespoke_recipe::{RecipeError, TrainingDevice};
 
 /// Why a model cannot be run, or not on what it was given.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,14 @@ pub enum NetworkError {
         network: String,
         /// Classes of the images.
         classes: usize,
+    },
+    /// A device that cannot be trained on.
+    #[error("`{device}` is not here: {reason}")]
+    Device {
+        /// The device.
+        device: TrainingDevice,
+        /// What is missing and what would bring it.
+        reason: String,
     },
     /// A number of threads that cannot be had.
     #[error("cannot start {count} threads: {reason}")]

@@ -7,7 +7,7 @@ use burn::module::{Module, Param, ParamId, RunningState};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, LayerNorm, LayerNormConfig, Linear, PaddingConfig2d};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Gradients, Tensor, TensorData, activation};
 
 use crate::value::Value;
 
@@ -127,6 +127,15 @@ impl Layer {
         }
     }
 
+    /// Weights and gradients of the kernel or matrix, in one axis; the gradients are zero where there are none.
+    pub(crate) fn flow(&self, gradients: &Gradients) -> Option<(Tensor<1>, Tensor<1>)> {
+        match self {
+            Self::Conv(conv) => Some(flow(&conv.weight.val(), gradients)),
+            Self::Linear(linear) => Some(flow(&linear.weight.val(), gradients)),
+            _ => None,
+        }
+    }
+
     /// The matrices and kernels that weight decay acts on, not scales and shifts.
     pub(crate) fn decayed(&self) -> Option<ParamId> {
         match self {
@@ -189,8 +198,9 @@ impl Plain {
                 rows(input.reshape(padded(batch, dims)).permute(order), batch)
             }
             Op::Zeros { .. } => {
-                let device = input.flat().device();
-                Value::Flat(Tensor::zeros([batch, out.iter().product()], &device))
+                let like = input.flat();
+                let options = (&like.device(), like.dtype());
+                Value::Flat(Tensor::zeros([batch, out.iter().product()], options))
             }
             other => unreachable!("{other:?} has a layer of its own"),
         }
@@ -335,6 +345,13 @@ fn explicit([height, width]: [usize; 2]) -> PaddingConfig2d {
 }
 
 // === functions ===
+
+fn flow<const D: usize>(weight: &Tensor<D>, gradients: &Gradients) -> (Tensor<1>, Tensor<1>) {
+    let gradient = weight.grad(gradients);
+    let weight = weight.clone().inner();
+    let gradient = gradient.unwrap_or_else(|| weight.zeros_like());
+    (weight.flatten(0, D - 1), gradient.flatten(0, D - 1))
+}
 
 fn activate<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
     match kind {

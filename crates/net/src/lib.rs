@@ -1,4 +1,5 @@
-//! A graph as trainable tensors: forward passes, training and weights, on Burn's CPU backend.
+//! A graph as trainable tensors: forward passes, training and weights, on Burn's CPU backend or, in programs that were
+//! built with the feature `libtorch`, on libtorch.
 //!
 //! Only this crate and `help` know Burn. [`Trainer`] trains the live part of a graph from fresh, seeded weights,
 //! [`evaluate`] gives a model's accuracy on [`Images`], and [`Network`] runs a model's forward pass. All of them
@@ -10,7 +11,11 @@ mod body;
 mod error;
 mod images;
 mod layer;
+#[cfg(feature = "libtorch")]
+pub mod libtorch;
 mod network;
+mod place;
+mod score;
 mod shared;
 mod threads;
 mod train;
@@ -20,6 +25,8 @@ pub use batches::{Batch, Batches};
 pub use error::{NetworkError, TrainError};
 pub use images::{Images, ImagesError};
 pub use network::{Evaluation, Network, evaluate};
+pub use place::check_device;
+pub use score::{ScoreError, score};
 pub use shared::{Mixed, Mixture, SharedParameter, SharedState, SharedWeights};
 pub use threads::Threads;
 pub use train::{EpochReport, Trainer};

@@ -1,14 +1,19 @@
 //! Forward passes of a model, and its accuracy.
 
-use bespoke_graph::{Graph, Model, Op};
-use burn::tensor::{Device, Tensor, TensorData};
+use bespoke_graph::{Graph, Model, Node, Op};
+use bespoke_recipe::TrainingDevice;
+use burn::tensor::{Tensor, TensorData};
 
 use crate::body::Body;
+use crate::place::Place;
 use crate::{Images, NetworkError};
 
-/// A model ready to run on Burn's CPU backend. Clones share their weights.
+/// A model ready to run. Clones share their weights.
 #[derive(Debug, Clone)]
-pub struct Network(Body);
+pub struct Network {
+    body: Body,
+    place: Place,
+}
 
 /// How well a model does on images, and what it says about each.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,12 +27,18 @@ pub struct Evaluation {
 /// Gives a model's accuracy on images, `batch` of them at a time. A model that ends in logits gets a softmax.
 ///
 /// # Errors
-/// When images and network do not fit each other.
-pub fn evaluate(model: &Model, images: &Images, batch: usize) -> Result<Evaluation, NetworkError> {
+/// When images and network do not fit each other, or the device is not here.
+pub fn evaluate(
+    model: &Model,
+    images: &Images,
+    batch: usize,
+    device: TrainingDevice,
+) -> Result<Evaluation, NetworkError> {
     check_images(model.graph(), images)?;
+    let place = Place::open(device)?;
     let network = match ends_in_softmax(model.graph()) {
-        true => Network::new(model),
-        false => Network::new(&model.with_probabilities()?),
+        true => Network::on(place, model),
+        false => Network::on(place, &model.with_probabilities()?),
     };
     let mut probabilities = Vec::with_capacity(images.count() * images.classes());
     let mut first = 0;
@@ -50,14 +61,21 @@ pub fn evaluate(model: &Model, images: &Images, batch: usize) -> Result<Evaluati
 // === impl Network ===
 
 impl Network {
-    /// Loads the live part of a model.
+    /// Loads the live part of a model, to be run on Burn's CPU backend.
     pub fn new(model: &Model) -> Self {
-        Self(Body::new(model, &Device::flex()))
+        Self::on(Place::flex(), model)
+    }
+
+    fn on(place: Place, model: &Model) -> Self {
+        Self {
+            body: Body::new(model, place.device()),
+            place,
+        }
     }
 
     /// The graph that is run: the live part of the model's.
     pub fn graph(&self) -> &Graph {
-        self.0.graph()
+        self.body.graph()
     }
 
     /// The output for a batch of samples, one after the other in row-major order, as is the result.
@@ -65,6 +83,19 @@ impl Network {
     /// # Errors
     /// When the input does not have the elements of so many samples, or the batch is empty.
     pub fn forward(&self, input: &[f32], batch: usize) -> Result<Vec<f32>, NetworkError> {
+        self.forward_observed(input, batch, |_| {})
+    }
+
+    /// The same; `ran` hears of each node but the input as soon as it was run.
+    ///
+    /// # Errors
+    /// Those of [`forward`](Self::forward).
+    pub fn forward_observed(
+        &self,
+        input: &[f32],
+        batch: usize,
+        mut ran: impl FnMut(&Node),
+    ) -> Result<Vec<f32>, NetworkError> {
         let elements = self.graph().input_shape().elements();
         if batch == 0 || input.len() != elements.saturating_mul(batch) {
             return Err(NetworkError::InputLength {
@@ -74,8 +105,14 @@ impl Network {
                 got: input.len(),
             });
         }
+        self.place.enter();
         let data = TensorData::new(input.to_vec(), [batch, elements]);
-        let output = self.0.forward(Tensor::from_data(data, &Device::flex()));
+        let input = Tensor::from_data(data, self.place.device());
+        let output = self.body.forward_by(input, |at, call| {
+            let value = call.run();
+            ran(&self.graph().nodes()[at]);
+            value
+        });
         let data = output.into_data();
         Ok(data.try_into_vec().expect("values are 32-bit floats"))
     }

@@ -17,6 +17,7 @@ use self::form::Form;
 use crate::batches::{Batch, Batches};
 use crate::body::Body;
 use crate::network::check_images;
+use crate::place::Place;
 use crate::train::{generator, loss};
 use crate::{Images, TrainError};
 
@@ -38,7 +39,7 @@ pub struct SharedWeights {
     steps: u64,
     tensors: BTreeMap<String, Shared>,
     loss: CrossEntropyLoss,
-    device: Device,
+    place: Place,
 }
 
 /// Shared weights and their optimiser's state as plain data.
@@ -81,10 +82,10 @@ type Gradients = HashMap<String, Tensor<4>>;
 
 impl SharedWeights {
     /// No weights yet: they are drawn when a network first needs them. Of the recipe, what belongs to a single step
-    /// counts: momentum, weight decay and label smoothing.
+    /// counts: momentum, weight decay and label smoothing; and the device.
     ///
     /// # Errors
-    /// When a setting is out of its range.
+    /// When a setting is out of its range, or its device is not here.
     pub fn new(recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
         Self::with_state(recipe, seed, SharedState::default())
     }
@@ -92,11 +93,11 @@ impl SharedWeights {
     /// Goes on where a state was taken.
     ///
     /// # Errors
-    /// When a setting is out of its range, or a parameter's values are not those of its shape.
+    /// When a setting is out of its range, its device is not here, or a parameter's values are not those of its shape.
     pub fn with_state(recipe: &Recipe, seed: u64, state: SharedState) -> Result<Self, TrainError> {
         recipe.check()?;
-        let device = Device::flex().autodiff();
-        let inner = device.clone().inner();
+        let place = Place::open(recipe.device)?.autodiff();
+        let inner = place.device().clone().inner();
         let read = |parameter: SharedParameter| parameter.read(&inner);
         let tensors = state.parameters.into_iter().map(read);
         Ok(Self {
@@ -105,8 +106,8 @@ impl SharedWeights {
             draws: state.draws,
             steps: state.steps,
             tensors: tensors.collect::<Result<_, _>>()?,
-            loss: loss(recipe, &device),
-            device,
+            loss: loss(recipe, place.device()),
+            place,
         })
     }
 
@@ -165,7 +166,7 @@ impl SharedWeights {
                 generator(self.seed, self.draws)
             });
             let fresh = network.fresh(&parameter, &wanted, rng).data;
-            let inner = self.device.clone().inner();
+            let inner = self.place.device().clone().inner();
             let mut value = Tensor::from_data(TensorData::new(fresh, wanted), &inner);
             let mut velocity = None;
             if let Some(known) = known {
@@ -198,10 +199,11 @@ impl SharedWeights {
         batch: &Batch,
         rate: f64,
     ) -> Result<f64, TrainError> {
+        self.place.enter();
         networks
             .iter()
             .try_for_each(|network| self.admit(network))?;
-        let (input, targets) = batch.tensors(&self.device);
+        let (input, targets) = batch.tensors(self.place.device());
         let mut gradients = Gradients::new();
         let mut total = 0.0;
         for network in networks {
@@ -231,6 +233,7 @@ impl SharedWeights {
         batches: usize,
     ) -> Result<Weights, TrainError> {
         check_images(network, images)?;
+        self.place.enter();
         self.admit(network)?;
         let constants = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
         let leaves = self.leaves([network]).into_iter().map(constants).collect();
@@ -239,7 +242,7 @@ impl SharedWeights {
         let all = Batches::new(images, batch_size, bespoke_recipe::Augment::None, rng)?;
         for (at, batch) in all.take(batches.max(1)).enumerate() {
             body.set_momentum(1.0 / (at + 1) as f64);
-            body.forward(batch.tensors(&self.device).0);
+            body.forward(batch.tensors(self.place.device()).0);
         }
         body.settle();
         Ok(body.weights())
@@ -270,7 +273,7 @@ impl SharedWeights {
             (parameter.name, part)
         };
         let tensors = trained(network).map(part).collect();
-        Body::on_tensors(network.clone(), &tensors, &self.device)
+        Body::on_tensors(network.clone(), &tensors, self.place.device())
     }
 
     fn finite(&self, loss: f32, learning_rate: f64) -> Result<f64, TrainError> {

@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::batches::{Batch, Batches};
 use crate::body::Body;
 use crate::network::{check_images, ends_in_softmax};
+use crate::place::Place;
 use crate::{Images, TrainError};
 
 /// What an epoch came to.
@@ -37,7 +38,7 @@ pub struct Trainer {
     body: Body,
     optimizer: ModuleOptimizer,
     loss: CrossEntropyLoss,
-    device: Device,
+    place: Place,
     epochs_trained: u32,
     steps: u64,
 }
@@ -51,7 +52,7 @@ impl Trainer {
     /// Draws fresh weights for the live part of a graph that ends in logits, one for each class.
     ///
     /// # Errors
-    /// When a setting is out of its range, or the graph ends in a softmax.
+    /// When a setting is out of its range, its device is not here, or the graph ends in a softmax.
     pub fn new(graph: &Graph, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
         let graph = graph.live();
         let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
@@ -61,7 +62,7 @@ impl Trainer {
     /// Begins with the weights that a model has.
     ///
     /// # Errors
-    /// When a setting is out of its range, or the model ends in a softmax.
+    /// When a setting is out of its range, its device is not here, or the model ends in a softmax.
     pub fn tuning(model: &Model, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
         recipe.check()?;
         let graph = model.graph();
@@ -69,15 +70,15 @@ impl Trainer {
             let node = graph.node(graph.output()).name.clone();
             return Err(TrainError::Probabilities { node });
         }
-        let device = Device::flex().autodiff();
-        let body = Body::new(model, &device);
+        let place = Place::open(recipe.device)?.autodiff();
+        let body = Body::new(model, place.device());
         Ok(Self {
             recipe: recipe.clone(),
             seed,
             optimizer: optimizer(recipe, &body),
-            loss: loss(recipe, &device),
+            loss: loss(recipe, place.device()),
             body,
-            device,
+            place,
             epochs_trained: 0,
             steps: 0,
         })
@@ -96,6 +97,7 @@ impl Trainer {
         if self.epochs_trained == epochs {
             return Err(TrainError::Finished { epochs });
         }
+        self.place.enter();
         let rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
         let batches = Batches::new(images, batch_size, self.recipe.augment, rng)?;
         let in_epoch = batches.len() as f64;
@@ -121,7 +123,7 @@ impl Trainer {
     }
 
     fn step(&mut self, batch: &Batch, rate: f64) -> Result<f32, TrainError> {
-        let (input, targets) = batch.tensors(&self.device);
+        let (input, targets) = batch.tensors(self.place.device());
         let loss = self.loss.forward(self.body.forward(input), targets);
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {

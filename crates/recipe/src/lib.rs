@@ -28,6 +28,21 @@ pub struct Recipe {
     pub label_smoothing: f32,
     /// How images are varied each time they are seen.
     pub augment: Augment,
+    /// What computes. Weights that were trained on different devices differ.
+    pub device: TrainingDevice,
+}
+
+/// What computes a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainingDevice {
+    /// Burn's own CPU backend, which is always there.
+    #[default]
+    Flex,
+    /// libtorch on the CPU, in programs that were built with it.
+    Libtorch,
+    /// libtorch on the first NVIDIA GPU.
+    LibtorchCuda,
 }
 
 /// How training images are varied each time they are seen.
@@ -90,6 +105,7 @@ impl Default for Recipe {
             weight_decay: 5e-4,
             label_smoothing: 0.0,
             augment: Augment::None,
+            device: TrainingDevice::Flex,
         }
     }
 }
@@ -125,6 +141,25 @@ fn in_range(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), Re
     }
     let reason = format!("must be between {low} and {high}, got {value}");
     Err(RecipeError { key, reason })
+}
+
+// === impl TrainingDevice ===
+
+impl TrainingDevice {
+    /// The name as it stands in study files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Libtorch => "libtorch",
+            Self::LibtorchCuda => "libtorch-cuda",
+        }
+    }
+}
+
+impl fmt::Display for TrainingDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 // === impl DataSetName ===
@@ -211,6 +246,20 @@ mod tests {
             assert_eq!(set.to_string().parse(), Ok(set));
         }
         assert!("imagenet".parse::<DataSetName>().is_err());
+    }
+
+    #[test]
+    fn a_device_is_written_by_its_name() {
+        for device in [
+            TrainingDevice::Flex,
+            TrainingDevice::Libtorch,
+            TrainingDevice::LibtorchCuda,
+        ] {
+            let text = format!("device = \"{device}\"");
+            let recipe: Recipe = toml::from_str(&text).expect("it is known");
+            assert_eq!(recipe.device, device);
+        }
+        assert!(toml::from_str::<Recipe>("device = \"gpu\"").is_err());
     }
 
     #[test]

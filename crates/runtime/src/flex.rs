@@ -3,10 +3,14 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bespoke_device::Precision;
-use bespoke_graph::Model;
+use bespoke_graph::{Model, Node};
+use bespoke_measure::OperatorTime;
 use bespoke_net::{Network, Threads};
 
-use crate::{CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained};
+use crate::{
+    Clock, CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained,
+    profile::Profile,
+};
 
 pub(crate) const NAME: &str = "flex";
 
@@ -61,19 +65,10 @@ impl Runtime for Flex {
 
 // === impl Read ===
 
-impl Read {
-    /// Weights, and the values that are alive at the same time.
-    fn least_memory(&self, batch: u32) -> u64 {
-        let cost = self.model.graph().cost();
-        let weights = cost.parameters.saturating_mul(size_of::<f32>() as u64);
-        weights.saturating_add(cost.peak_activation_bytes.saturating_mul(u64::from(batch)))
-    }
-}
-
 impl Loaded for Read {
     fn compile(&self, options: &CompileOptions) -> Result<Arc<dyn Compiled>, RuntimeError> {
         options.check(&Flex)?;
-        options.check_memory(NAME, self.least_memory(options.batch))?;
+        options.check_model_memory(NAME, &self.model)?;
         let refused = |reason| RuntimeError::DoesNotCompile {
             runtime: NAME,
             reason,
@@ -110,13 +105,30 @@ impl Compiled for Handle {
 
 impl Session for Pass {
     fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, RuntimeError> {
-        let Prepared {
-            network,
-            threads,
-            batch,
-            input_shape,
-        } = &*self.0;
-        let expected = input_shape.iter().product();
+        self.0.pass(input, |_| {})
+    }
+
+    fn profile(
+        &mut self,
+        input: &[f32],
+        passes: u32,
+        clock: Clock<'_>,
+    ) -> Result<Vec<OperatorTime>, RuntimeError> {
+        let mut profile = Profile::new(clock);
+        for _ in 0..=passes {
+            profile.begin();
+            self.0
+                .pass(input, |node| profile.ran(node.op.kind(), &node.name))?;
+        }
+        Ok(profile.medians())
+    }
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    fn pass(&self, input: &[f32], ran: impl FnMut(&Node) + Send) -> Result<Vec<f32>, RuntimeError> {
+        let expected = self.input_shape.iter().product();
         if input.len() != expected {
             return Err(RuntimeError::Input {
                 runtime: NAME,
@@ -124,11 +136,10 @@ impl Session for Pass {
                 got: input.len(),
             });
         }
-        contained(|| threads.run(|| network.forward(input, *batch))).map_err(|reason| {
-            RuntimeError::Run {
-                runtime: NAME,
-                reason,
-            }
+        let pass = || self.network.forward_observed(input, self.batch, ran);
+        contained(|| self.threads.run(pass)).map_err(|reason| RuntimeError::Run {
+            runtime: NAME,
+            reason,
         })
     }
 }

@@ -21,17 +21,27 @@ mod contain;
 mod error;
 mod flex;
 mod half;
+mod libtorch;
 mod onnxruntime;
+mod profile;
 mod runtime;
 mod tract;
 
+use libtorch::Processor;
 use onnxruntime::{OnnxRuntime, Provider};
 
 pub use error::RuntimeError;
-pub use runtime::{CompileOptions, Compiled, Loaded, Runtime, Session};
+pub use runtime::{Clock, CompileOptions, Compiled, Loaded, Runtime, Session};
 
 /// Names of all runtimes, those included that are not here.
-pub const NAMES: &[&str] = &[tract::NAME, flex::NAME, onnxruntime::CPU, onnxruntime::CUDA];
+pub const NAMES: &[&str] = &[
+    tract::NAME,
+    flex::NAME,
+    onnxruntime::CPU,
+    onnxruntime::CUDA,
+    libtorch::CPU,
+    libtorch::CUDA,
+];
 
 /// All runtimes that can be used here and now.
 pub fn runtimes() -> Vec<Box<dyn Runtime>> {
@@ -52,6 +62,8 @@ pub fn runtime(name: &str) -> Result<Box<dyn Runtime>, RuntimeError> {
         flex::NAME => Box::new(flex::Flex),
         onnxruntime::CPU => Box::new(OnnxRuntime::open(Provider::Cpu)?),
         onnxruntime::CUDA => Box::new(OnnxRuntime::open(Provider::Cuda)?),
+        libtorch::CPU => libtorch::open(Processor::Cpu)?,
+        libtorch::CUDA => libtorch::open(Processor::Cuda)?,
         _ => {
             return Err(RuntimeError::Unknown {
                 name: name.to_owned(),
@@ -83,7 +95,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "no runtime is named `abacus`; there are tract, flex, onnxruntime, onnxruntime-cuda"
+            "no runtime is named `abacus`; there are tract, flex, onnxruntime, onnxruntime-cuda, \
+             libtorch, libtorch-cuda"
         );
     }
 

@@ -1,8 +1,10 @@
 //! What every runtime can do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bespoke_device::Precision;
+use bespoke_graph::Model;
+use bespoke_measure::OperatorTime;
 
 use crate::RuntimeError;
 
@@ -59,7 +61,22 @@ pub trait Session {
     /// [`RuntimeError::Input`] when the input has another number of elements than
     /// [`input_elements`](Compiled::input_elements), [`RuntimeError::Run`] when the pass fails.
     fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, RuntimeError>;
+
+    /// What each operator of the compiled network takes, in the order run: the median of so many passes (at least 1),
+    /// after one that is not counted. These passes are slower than others, as every operator is timed.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    fn profile(
+        &mut self,
+        input: &[f32],
+        passes: u32,
+        clock: Clock<'_>,
+    ) -> Result<Vec<OperatorTime>, RuntimeError>;
 }
+
+/// A clock that never goes back: the time since some moment.
+pub type Clock<'a> = &'a (dyn Fn() -> Duration + Sync);
 
 /// What a network is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +110,20 @@ impl CompileOptions {
         };
         let runtime = runtime.name();
         Err(RuntimeError::DoesNotCompile { runtime, reason })
+    }
+
+    /// Refuses a network whose weights and values that are alive at the same time need more memory than there may be.
+    pub(crate) fn check_model_memory(
+        &self,
+        runtime: &'static str,
+        model: &Model,
+    ) -> Result<(), RuntimeError> {
+        let cost = model.graph().cost();
+        let values = cost
+            .peak_activation_bytes
+            .saturating_mul(u64::from(self.batch));
+        let weights = cost.parameters.saturating_mul(size_of::<f32>() as u64);
+        self.check_memory(runtime, weights.saturating_add(values))
     }
 
     /// Refuses what needs more memory than there may be.

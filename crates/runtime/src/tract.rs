@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use bespoke_device::Precision;
+use bespoke_measure::OperatorTime;
 use tract_onnx::{
     prelude::{
-        Datum, Framework, InferenceModel, InferenceModelExt, IntoTValue, RunOptions, State, Tensor,
-        TractResult, TypedModel, multithread::Executor, tvec,
+        Datum, Framework, InferenceModel, InferenceModelExt, IntoTValue, RunOptions, Tensor,
+        TractResult, TypedModel, TypedSimpleState, multithread::Executor, tvec,
     },
+    tract_core::plan::eval,
     tract_hir::internal::{DimLike, Factoid, InferenceFact, TypedRunnableModel},
 };
 
-use crate::{CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained};
+use crate::{
+    Clock, CompileOptions, Compiled, Loaded, Runtime, RuntimeError, Session, contain::contained,
+    profile::Profile,
+};
 
 pub(crate) const NAME: &str = "tract";
 
@@ -33,7 +38,7 @@ struct Plan {
 }
 
 struct Pass {
-    state: Box<dyn State>,
+    state: TypedSimpleState,
     input_shape: Vec<usize>,
 }
 
@@ -145,7 +150,7 @@ impl Compiled for Plan {
     fn spawn(&self) -> Result<Box<dyn Session>, RuntimeError> {
         let state = contained(|| self.runnable.spawn()).map_err(failed)?;
         Ok(Box::new(Pass {
-            state: Box::new(state),
+            state,
             input_shape: self.input_shape.clone(),
         }))
     }
@@ -155,23 +160,56 @@ impl Compiled for Plan {
 
 impl Session for Pass {
     fn run(&mut self, input: &[f32]) -> Result<Vec<f32>, RuntimeError> {
-        let expected = self.input_shape.iter().product();
-        if input.len() != expected {
-            return Err(RuntimeError::Input {
-                runtime: NAME,
-                expected,
-                got: input.len(),
-            });
-        }
+        self.check(input)?;
         contained(|| self.pass(input)).map_err(failed)
+    }
+
+    fn profile(
+        &mut self,
+        input: &[f32],
+        passes: u32,
+        clock: Clock<'_>,
+    ) -> Result<Vec<OperatorTime>, RuntimeError> {
+        self.check(input)?;
+        let mut profile = Profile::new(clock);
+        for _ in 0..=passes {
+            profile.begin();
+            contained(|| self.profiled(input, &mut profile)).map_err(failed)?;
+        }
+        Ok(profile.medians())
     }
 }
 
 impl Pass {
+    fn check(&self, input: &[f32]) -> Result<(), RuntimeError> {
+        let expected = self.input_shape.iter().product();
+        match input.len() {
+            got if got == expected => Ok(()),
+            got => Err(RuntimeError::Input {
+                runtime: NAME,
+                expected,
+                got,
+            }),
+        }
+    }
+
     fn pass(&mut self, input: &[f32]) -> TractResult<Vec<f32>> {
         let input = Tensor::from_shape(&self.input_shape, input)?;
         let outputs = self.state.run(tvec![input.into_tvalue()])?;
         Ok(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
+    }
+
+    fn profiled(&mut self, input: &[f32], profile: &mut Profile<'_>) -> TractResult<()> {
+        let input = Tensor::from_shape(&self.input_shape, input)?;
+        self.state.run_plan_with_eval(
+            tvec![input.into_tvalue()],
+            |context, state, node, inputs| {
+                let value = eval(context, state, node, inputs);
+                profile.ran(&node.op.name(), &node.name);
+                value
+            },
+        )?;
+        Ok(())
     }
 }
 

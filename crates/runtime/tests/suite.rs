@@ -1,6 +1,12 @@
 //! What every runtime has to do: the same networks, compared with each other.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bespoke_device::Precision;
 use bespoke_graph::{Activation, Convolution, ExportOptions, Graph, Model, Op, Weights};
@@ -256,6 +262,36 @@ fn sessions_of_one_network_do_not_disturb_each_other() {
         let other = second.run(&there).unwrap();
         assert_eq!(first.run(&here).unwrap(), before, "{}", runtime.name());
         assert_ne!(before, other, "{}", runtime.name());
+    }
+}
+
+#[test]
+fn a_profile_names_every_operator_that_the_network_runs() {
+    let onnx = small().to_onnx(FOLDED);
+    let ticks = AtomicU64::new(0);
+    let clock = || Duration::from_millis(ticks.fetch_add(1, Ordering::Relaxed));
+    for runtime in runtimes() {
+        let compiled = compile(&*runtime, &onnx, &ONE).unwrap();
+        let mut session = compiled.spawn().unwrap();
+        let operators = session.profile(&input(243, 1), 3, &clock).unwrap();
+        let name = runtime.name();
+        assert!(operators.iter().all(|operator| operator.ms > 0.0), "{name}");
+        assert!(
+            operators.iter().all(|operator| !operator.name.is_empty()),
+            "{name}"
+        );
+        // Runtimes join what stands around the convolutions, each in its way; two convolutions and one product remain.
+        let kinds: Vec<&str> = operators
+            .iter()
+            .map(|operator| &operator.kind[..])
+            .collect();
+        assert!((3..=30).contains(&kinds.len()), "{name}: {kinds:?}");
+        assert!(
+            kinds.iter().any(|kind| kind.contains("Conv")),
+            "{name}: {kinds:?}"
+        );
+        let error = session.profile(&[0.0; 242], 3, &clock).unwrap_err();
+        assert!(matches!(error, RuntimeError::Input { .. }), "{error}");
     }
 }
 

@@ -16,6 +16,7 @@
 //! Of long histories the best trials and an even choice of the others are learned from, so that a proposal takes about
 //! as long after 10,000 trials as after 400.
 
+mod accuracy;
 mod candidates;
 mod encoder;
 mod gain;
@@ -31,6 +32,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{BespokeSettings, Finished, Problem, Strategy, pareto::Score, proposals::Proposals};
 
+pub use self::accuracy::{AccuracyError, AccuracyPredictor, TrainedNetwork};
 use self::{
     encoder::Encoder,
     gaussian::{Kernel, Point},

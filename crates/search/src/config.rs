@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bespoke, LocalSearch, Mnasnet, Nsga2, OnceForAll, Problem, Random, RegularizedEvolution,
-    Strategy,
+    Bespoke, LocalSearch, MaeNas, Mnasnet, Nsga2, OnceForAll, Problem, Random,
+    RegularizedEvolution, Strategy,
 };
 
 mod settings;
@@ -12,8 +12,8 @@ mod settings;
 mod tests;
 
 pub use settings::{
-    BespokeSettings, LocalSearchSettings, MnasnetSettings, Nsga2Settings, OnceForAllSettings,
-    RegularizedEvolutionSettings,
+    BespokeSettings, LocalSearchSettings, MaeNasSettings, MnasnetSettings, Nsga2Settings,
+    OnceForAllSettings, RegularizedEvolutionSettings,
 };
 
 /// A strategy's name and settings, as a study file states them: `name = "nsga2"`, `population = 32`.
@@ -37,6 +37,8 @@ pub enum StrategyConfig {
     Mnasnet(MnasnetSettings),
     /// Once-for-All's evolution (Cai et al. 2020).
     OnceForAll(OnceForAllSettings),
+    /// MAE-NAS's evolution of the maximum entropy (Sun et al. 2022).
+    MaeNas(MaeNasSettings),
 }
 
 /// A setting that the strategy cannot have, or a problem that it cannot solve.
@@ -70,6 +72,7 @@ impl StrategyConfig {
             Self::LocalSearch(_) => "local_search",
             Self::Mnasnet(_) => "mnasnet",
             Self::OnceForAll(_) => "once_for_all",
+            Self::MaeNas(_) => "mae_nas",
         }
     }
 
@@ -86,6 +89,7 @@ impl StrategyConfig {
             Self::LocalSearch(settings) => settings.check(),
             Self::Mnasnet(settings) => settings.check(),
             Self::OnceForAll(settings) => settings.check(),
+            Self::MaeNas(settings) => settings.check(),
         };
         checked.map_err(|refusal| self.refuse(refusal))
     }
@@ -124,6 +128,7 @@ impl StrategyConfig {
             Self::LocalSearch(settings) => Box::new(LocalSearch::new(settings, seed, problem)),
             Self::Mnasnet(settings) => Box::new(Mnasnet::new(settings, seed, problem)),
             Self::OnceForAll(settings) => Box::new(OnceForAll::new(settings, seed, problem)),
+            Self::MaeNas(settings) => Box::new(MaeNas::new(settings, seed, problem)),
         })
     }
 

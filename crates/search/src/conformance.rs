@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bespoke_space::{Architecture, Space};
 
 use crate::{
-    BespokeSettings, Finished, LocalSearchSettings, MnasnetSettings, Nsga2Settings,
+    BespokeSettings, Finished, LocalSearchSettings, MaeNasSettings, MnasnetSettings, Nsga2Settings,
     OnceForAllSettings, Problem, RegularizedEvolutionSettings, Strategy, StrategyConfig,
     pareto::hypervolume,
     test_spaces::{SumOfChoices, conditional, four, one, sum, wide, within},
@@ -36,6 +36,11 @@ fn every_strategy() -> Vec<StrategyConfig> {
         StrategyConfig::OnceForAll(OnceForAllSettings {
             population: 8,
             ..OnceForAllSettings::default()
+        }),
+        StrategyConfig::MaeNas(MaeNasSettings {
+            population: 8,
+            mutations: 40,
+            ..MaeNasSettings::default()
         }),
     ]
 }

@@ -9,6 +9,7 @@ mod config;
 #[cfg(test)]
 mod conformance;
 mod local_search;
+mod mae_nas;
 mod mnasnet;
 mod normal;
 mod nsga2;
@@ -22,12 +23,13 @@ mod strategy;
 #[cfg(test)]
 mod test_spaces;
 
-pub use bespoke::Bespoke;
+pub use bespoke::{AccuracyError, AccuracyPredictor, Bespoke, TrainedNetwork};
 pub use config::{
-    BespokeSettings, LocalSearchSettings, MnasnetSettings, Nsga2Settings, OnceForAllSettings,
-    RegularizedEvolutionSettings, StrategyConfig, StrategyConfigError,
+    BespokeSettings, LocalSearchSettings, MaeNasSettings, MnasnetSettings, Nsga2Settings,
+    OnceForAllSettings, RegularizedEvolutionSettings, StrategyConfig, StrategyConfigError,
 };
 pub use local_search::LocalSearch;
+pub use mae_nas::MaeNas;
 pub use mnasnet::Mnasnet;
 pub use nsga2::Nsga2;
 pub use once_for_all::OnceForAll;

@@ -104,6 +104,12 @@ impl Proposals {
         }
     }
 
+    /// By how much what is expected of an architecture exceeds the bounds, in shares of them, with the asked
+    /// confidence; 0 where nothing is known.
+    pub(crate) fn excess_of_one(&mut self, architecture: &Architecture) -> f64 {
+        self.excess(slice::from_ref(architecture))[0]
+    }
+
     /// Whether what is expected of an architecture meets the bounds with the asked confidence, where it is known.
     pub(crate) fn is_within(&self, expected: &[Option<Expected>]) -> bool {
         self.excess_of(expected) == 0.0

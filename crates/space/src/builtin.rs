@@ -3,12 +3,13 @@
 use crate::Space;
 
 /// Name and text of each file under `search_spaces`.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("fbnet", include_str!("../../../search_spaces/fbnet.toml")),
     (
         "fbnet_imagenet",
         include_str!("../../../search_spaces/fbnet_imagenet.toml"),
     ),
+    ("maenas", include_str!("../../../search_spaces/maenas.toml")),
     (
         "mnasnet",
         include_str!("../../../search_spaces/mnasnet.toml"),

@@ -1,6 +1,7 @@
 //! Architectures as graphs: a layer's block and settings become operators.
 
 mod body;
+mod bottleneck;
 mod cell;
 mod convolution;
 mod head;
@@ -35,6 +36,7 @@ pub(crate) enum Block {
     Zero,
     Cell,
     Residual,
+    Bottleneck,
     NormAct,
     GlobalPool,
     Classifier,
@@ -114,7 +116,7 @@ pub(crate) fn check_output(template: &Template, shape: &Shape, line: u32) -> Res
 // === impl Block ===
 
 impl Block {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Conv,
         Self::DepthwiseSeparable,
         Self::MbConv,
@@ -122,6 +124,7 @@ impl Block {
         Self::Zero,
         Self::Cell,
         Self::Residual,
+        Self::Bottleneck,
         Self::NormAct,
         Self::GlobalPool,
         Self::Classifier,
@@ -167,6 +170,7 @@ impl Block {
             Self::Zero => "zero",
             Self::Cell => "cell",
             Self::Residual => "residual",
+            Self::Bottleneck => "bottleneck",
             Self::NormAct => "norm_act",
             Self::GlobalPool => "global_pool",
             Self::Classifier => "classifier",
@@ -184,6 +188,7 @@ impl Block {
             Self::GlobalPool => &[],
             Self::Cell => &cell::CELL_KEYS,
             Self::Residual => &cell::RESIDUAL_KEYS,
+            Self::Bottleneck => &bottleneck::KEYS,
             Self::NormAct => &head::NORM_ACT_KEYS,
             Self::Classifier => &head::CLASSIFIER_KEYS,
         }
@@ -198,6 +203,7 @@ impl Block {
             Self::Zero => convolution::zero(set, body),
             Self::Cell => cell::cell(set, body),
             Self::Residual => cell::residual(set, body),
+            Self::Bottleneck => bottleneck::bottleneck(set, body),
             Self::NormAct => head::norm_act(set, body),
             Self::GlobalPool => head::global_pool(body),
             Self::Classifier => head::classifier(set, body, classes),

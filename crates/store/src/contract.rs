@@ -109,6 +109,7 @@ fn measurement(verdict: Verdict) -> Measurement {
         energy_mj: Some(2.25),
         peak_memory_bytes: Some(1 << 40),
         operators: vec![OperatorTime {
+            kind: "Conv".to_owned(),
             name: "Conv_0".to_owned(),
             ms: 0.05,
         }],

@@ -26,6 +26,14 @@ impl Default for EvaluatorConfig {
 }
 
 impl EvaluatorConfig {
+    /// How the networks of the space are trained together, where they are.
+    pub fn supernet(&self) -> Option<&SupernetRecipe> {
+        match self {
+            Self::Supernet(supernet) => Some(supernet),
+            Self::Training {} | Self::ZeroCost(_) => None,
+        }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors

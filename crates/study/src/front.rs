@@ -4,7 +4,7 @@ use bespoke_graph::Cost;
 use bespoke_measure::Estimate;
 use bespoke_search::pareto::{Interval, pareto_front, ties};
 
-use crate::{Accuracy, StudySpec, Trial, TrialId};
+use crate::{Accuracy, StudySpec, Trial, TrialId, TrialState};
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +34,28 @@ pub struct FrontEntry {
     pub tied_with: Vec<TrialId>,
 }
 
+/// The scored trials that are to be trained when the search is over: those that keep every bound and that no other
+/// beats in what the search minimises, trained ones included, unless training was tried in vain. By number.
+pub fn to_be_trained(spec: &StudySpec, trials: &[Trial]) -> Vec<TrialId> {
+    let objectives = spec.search_objectives();
+    let scored = trials
+        .iter()
+        .filter(|trial| trial.score().is_some() && is_within_bounds(spec, trial));
+    let values = |trial: &Trial| -> Option<Vec<f64>> {
+        objectives.iter().map(|o| o.value_of(trial)).collect()
+    };
+    let (scored, points): (Vec<&Trial>, Vec<Vec<f64>>) = scored
+        .filter_map(|trial| Some((trial, values(trial)?)))
+        .unzip();
+    let front = pareto_front(&points).into_iter().map(|index| scored[index]);
+    let untried = front.filter(
+        |trial| matches!(trial.state(), TrialState::Scored { reason, .. } if reason.is_empty()),
+    );
+    let mut trials: Vec<TrialId> = untried.map(Trial::id).collect();
+    trials.sort_unstable();
+    trials
+}
+
 // === impl Front ===
 
 impl Front {
@@ -43,7 +65,9 @@ impl Front {
         let values = |trial: &Trial| -> Option<Vec<f64>> {
             objectives.iter().map(|o| o.value_of(trial)).collect()
         };
-        let complete = trials.iter().filter(|trial| is_within_bounds(spec, trial));
+        let complete = trials
+            .iter()
+            .filter(|trial| trial.accuracy().is_some() && is_within_bounds(spec, trial));
         let (complete, points): (Vec<&Trial>, Vec<Vec<f64>>) = complete
             .filter_map(|trial| Some((trial, values(trial)?)))
             .unzip();
@@ -73,11 +97,10 @@ impl Front {
     }
 }
 
-/// Whether a trial was trained to the end, and what was measured and counted of it keeps every bound.
+/// Whether what was measured and counted of a trial keeps every bound.
 fn is_within_bounds(spec: &StudySpec, trial: &Trial) -> bool {
     let mut targets = 0..spec.targets.len();
-    trial.accuracy().is_some()
-        && targets.all(|target| !spec.needs_energy(target) || trial.energy_mj(target).is_some())
+    targets.all(|target| !spec.needs_energy(target) || trial.energy_mj(target).is_some())
         && spec.cost_violation(trial.cost()).is_none()
         && (spec.measured_violation(trial.latencies(), trial.energies_mj())).is_none()
 }

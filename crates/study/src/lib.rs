@@ -18,7 +18,7 @@ mod trial;
 pub use bespoke_search::pareto::Interval;
 pub use evaluator::EvaluatorConfig;
 pub use event::{Activity, Event, LearnedDistribution};
-pub use front::{Front, FrontEntry};
+pub use front::{Front, FrontEntry, to_be_trained};
 pub use name::{NameError, StudyName};
 pub use objective::Objective;
 pub use predictor::{

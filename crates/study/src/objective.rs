@@ -11,6 +11,8 @@ use crate::{Trial, TrialState};
 pub enum Objective {
     /// Share of the held-out images that are classified wrongly, in per cent.
     Error,
+    /// A zero-cost score with its sign turned: what is searched for in place of the error where candidates are scored.
+    Score,
     /// Median latency on the target of that index, in milliseconds.
     Latency(usize),
     /// Trainable parameters.
@@ -30,6 +32,7 @@ impl Objective {
     pub(crate) fn name<'a>(self, target: impl Fn(usize) -> &'a TargetSpec) -> String {
         match self {
             Self::Error => "error_percent".to_owned(),
+            Self::Score => "minus_score".to_owned(),
             Self::Latency(index) => format!("latency_ms@{}", target(index)),
             Self::Parameters => "parameters".to_owned(),
             Self::Macs => "macs".to_owned(),
@@ -50,6 +53,7 @@ impl Objective {
                 }
                 _ => None,
             },
+            Self::Score => trial.score().map(|score| -score),
             Self::Latency(target) => measured(trial, target).map(|got| got.median_ms.ms()),
             Self::Parameters => Some(cost.parameters as f64),
             Self::Macs => Some(cost.macs as f64),
@@ -81,7 +85,7 @@ impl Objective {
                 let latency = measured(trial, target)?;
                 Some(energy_interval(trial.energy_mj(target)?, latency))
             }
-            Self::Parameters | Self::Macs | Self::PeakActivationBytes => {
+            Self::Score | Self::Parameters | Self::Macs | Self::PeakActivationBytes => {
                 self.value_of(trial).map(Interval::exact)
             }
         }

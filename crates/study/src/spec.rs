@@ -137,7 +137,7 @@ impl Submission {
 // === impl StudySpec ===
 
 impl StudySpec {
-    /// What the study minimises: the error, the latency on each target, then what its file asks for beside them.
+    /// What the front minimises: the error, the latency on each target, then what the file asks for beside them.
     pub fn objectives(&self) -> Vec<Objective> {
         let latencies = (0..self.targets.len()).map(Objective::Latency);
         std::iter::once(Objective::Error)
@@ -146,11 +146,20 @@ impl StudySpec {
             .collect()
     }
 
+    /// What the search minimises: the same, with the score in place of the error where candidates are scored.
+    pub fn search_objectives(&self) -> Vec<Objective> {
+        let mut objectives = self.objectives();
+        if let EvaluatorConfig::ZeroCost(_) = self.evaluator {
+            objectives[0] = Objective::Score;
+        }
+        objectives
+    }
+
     /// What an objective must not exceed, in its own unit.
     pub fn bound(&self, objective: Objective) -> Option<f64> {
         let count = |most: Option<u64>| most.map(|most| most as f64);
         match objective {
-            Objective::Error => None,
+            Objective::Error | Objective::Score => None,
             Objective::Latency(target) => self.targets[target].max_latency.map(Latency::ms),
             Objective::Parameters => count(self.bounds.max_parameters),
             Objective::Macs => count(self.bounds.max_macs),
@@ -161,7 +170,7 @@ impl StudySpec {
 
     /// What the strategy minimises, within which bounds; nothing is known of candidates beforehand.
     pub fn problem(&self) -> Problem {
-        let objectives = self.objectives().into_iter();
+        let objectives = self.search_objectives().into_iter();
         let problem = Problem::new(objectives.map(|objective| self.bound(objective)).collect());
         let confidence = self.predictor.map(|predictor| predictor.confidence);
         Problem {

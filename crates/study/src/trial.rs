@@ -22,6 +22,9 @@ pub struct Trial {
     /// Empty before it was measured, and where nothing had to be measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     energies_mj: Vec<Option<f64>>,
+    /// Only where the study judges by scores, and once it was scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
 }
 
 /// How far a trial has come. `latencies` has one estimate for each target of the study.
@@ -34,6 +37,14 @@ pub enum TrialState {
     Measured {
         /// Latency on each target.
         latencies: Vec<Estimate>,
+    },
+    /// Measured and scored within all bounds, and not trained; it is complete once it is.
+    Scored {
+        /// Latency on each target.
+        latencies: Vec<Estimate>,
+        /// Why it could not be trained, if that was tried.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
     },
     /// Measured and trained to the end.
     Complete {
@@ -109,6 +120,7 @@ impl Trial {
             cost,
             state,
             energies_mj: Vec::new(),
+            score: None,
         }
     }
 
@@ -128,7 +140,13 @@ impl Trial {
             cost,
             state,
             energies_mj: Vec::new(),
+            score: None,
         }
+    }
+
+    /// The same trial, with the score that it was given.
+    pub fn with_score(self, score: Option<f64>) -> Self {
+        Self { score, ..self }
     }
 
     /// The same trial, with the energy of a pass on each target in millijoules, as it was measured with the latencies;
@@ -178,6 +196,7 @@ impl Trial {
     pub fn latencies(&self) -> &[Estimate] {
         match &self.state {
             TrialState::Measured { latencies }
+            | TrialState::Scored { latencies, .. }
             | TrialState::Complete { latencies, .. }
             | TrialState::Stopped { latencies, .. }
             | TrialState::Infeasible { latencies, .. } => latencies,
@@ -205,6 +224,11 @@ impl Trial {
     /// Energy of a pass on the target of that index in millijoules, if it was measured.
     pub fn energy_mj(&self, target: usize) -> Option<f64> {
         self.energies_mj.get(target).copied().flatten()
+    }
+
+    /// Its zero-cost score, if it was given one; more is better.
+    pub fn score(&self) -> Option<f64> {
+        self.score
     }
 
     /// Its accuracy, if it was trained to the end.
@@ -268,6 +292,32 @@ impl Trial {
         }
     }
 
+    /// It was given a score; whether it is trained is seen when the search is over.
+    pub fn scored(&mut self, score: f64) -> Result<(), TransitionError> {
+        match &self.state {
+            TrialState::Measured { latencies } => {
+                let latencies = latencies.clone();
+                self.score = Some(score);
+                self.enter(TrialState::Scored {
+                    latencies,
+                    reason: String::new(),
+                })
+            }
+            _ => Err(self.refuse("scored")),
+        }
+    }
+
+    /// It was scored and cannot be trained: its score stays.
+    pub fn untrainable(&mut self, reason: String) -> Result<(), TransitionError> {
+        match &self.state {
+            TrialState::Scored { latencies, .. } => {
+                let latencies = latencies.clone();
+                self.enter(TrialState::Scored { latencies, reason })
+            }
+            _ => Err(self.refuse("untrainable")),
+        }
+    }
+
     /// Training has come to its end.
     pub fn complete(&mut self, accuracy: Accuracy) -> Result<(), TransitionError> {
         let latencies = self.trained("complete")?;
@@ -294,7 +344,9 @@ impl Trial {
     /// The latencies of a trial that is being trained.
     fn trained(&self, to: &'static str) -> Result<Vec<Estimate>, TransitionError> {
         match &self.state {
-            TrialState::Measured { latencies } => Ok(latencies.clone()),
+            TrialState::Measured { latencies } | TrialState::Scored { latencies, .. } => {
+                Ok(latencies.clone())
+            }
             _ => Err(self.refuse(to)),
         }
     }
@@ -316,11 +368,12 @@ impl Trial {
 // === impl TrialState ===
 
 impl TrialState {
-    /// The state in one word, as printed: `proposed`, `measured`, `complete`, `stopped`, `infeasible`, `failed`.
+    /// The state in one word, as printed: `proposed`, `measured`, `scored`, `complete`, `stopped`, `infeasible`, `failed`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
             Self::Measured { .. } => "measured",
+            Self::Scored { .. } => "scored",
             Self::Complete { .. } => "complete",
             Self::Stopped { .. } => "stopped",
             Self::Infeasible { .. } => "infeasible",
@@ -439,6 +492,33 @@ mod tests {
         let old = text.replace(",\"energies_mj\":[2.5,null]", "");
         assert_ne!(text, old);
         assert_eq!(read(&old), trial.with_energies(Vec::new()));
+    }
+
+    #[test]
+    fn a_scored_trial_keeps_its_score_whatever_becomes_of_its_training() {
+        let mut trial = proposed();
+        assert!(trial.scored(2.5).is_err(), "nothing was measured");
+        trial.measured(Vec::new()).expect("it was proposed");
+        trial.scored(2.5).expect("it was measured");
+        assert!(trial.is_finished() && trial.accuracy().is_none());
+        let mut failed = trial.clone();
+        failed
+            .untrainable("the loss became NaN".to_owned())
+            .expect("it was scored");
+        assert_eq!(
+            (failed.state().word(), failed.score()),
+            ("scored", Some(2.5))
+        );
+        let accuracy = Accuracy {
+            percent: 90.0,
+            images: 10,
+            curve: vec![90.0],
+        };
+        trial.complete(accuracy).expect("it was scored");
+        assert_eq!(trial.score(), Some(2.5));
+        let text = serde_json::to_string(&trial).expect("it is plain data");
+        let read: Trial = serde_json::from_str(&text).expect("it was just written");
+        assert_eq!(read, trial);
     }
 
     #[test]

@@ -166,7 +166,8 @@ impl Supernet {
         let weights = self.weights.calibrated(&network, train, batch, batches)?;
         let graph = self.space.lower(architecture)?.live();
         let model = Model::new(graph.clone(), renamed(&weights, &network, &graph))?;
-        let evaluation = evaluate(&model, &self.data.held_out, TEST_BATCH)?;
+        let device = self.recipe.device;
+        let evaluation = evaluate(&model, &self.data.held_out, TEST_BATCH, device)?;
         Ok(Subnet { model, evaluation })
     }
 

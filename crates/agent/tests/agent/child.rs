@@ -84,7 +84,7 @@ fn restless() -> Vec<OsString> {
     };
     let (quick, slow) = (turn(1.0), turn(9.0));
     shell(&format!(
-        "echo '{ready}'; while read -r _; do echo '{quick}'; read -r _; echo '{slow}'; done"
+        "read -r header; bytes=${{header##*onnx_bytes\\\":}}; head -c ${{bytes%\\}}}} >/dev/null; echo '{ready}'; while read -r _; do echo '{quick}'; read -r _; echo '{slow}'; done"
     ))
 }
 
@@ -136,6 +136,23 @@ async fn real_child_measures_with_every_runtime() {
         assert!(measurement.first_run_ms.unwrap() > 0.0);
         assert_eq!(facts["runtime.version"], runtime.version());
         assert!(facts.contains_key("tries"));
+        assert_eq!(measurement.operators, []);
+    }
+}
+
+#[tokio::test]
+async fn real_child_tells_what_operators_take_where_the_protocol_asks() {
+    let protocol = Protocol {
+        operators: true,
+        ..protocol()
+    };
+    let bench = Bench::new(vec![WORKER.into()], LIMITS);
+    for runtime in bespoke_runtime::runtimes() {
+        let target = format!("{}/b1/t1/f32", runtime.name());
+        let target = target.parse().expect("it is a target");
+        let measured = bench.measure(&target, &[onnx()], &protocol).await;
+        let measurement = &measured.expect("the child is there")[0];
+        assert!(!measurement.operators.is_empty(), "{measurement:?}");
     }
 }
 

@@ -51,7 +51,10 @@ pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
 }
 
 fn protocol(arguments: &Measure) -> anyhow::Result<Protocol> {
-    let mut protocol = Protocol::default();
+    let mut protocol = Protocol {
+        operators: arguments.operators,
+        ..Protocol::default()
+    };
     if let Some(seconds) = arguments.budget {
         protocol.budget_ms = seconds.saturating_mul(1_000);
     }

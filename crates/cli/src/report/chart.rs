@@ -76,6 +76,7 @@ fn in_words(report: &Report, objective: Objective) -> String {
     let target = |index: usize| &report.spec.targets[index].target;
     match objective {
         Objective::Error => "error in %".to_owned(),
+        Objective::Score => "score, its sign turned".to_owned(),
         Objective::Latency(index) => format!("latency in ms on {}", target(index)),
         Objective::Parameters => "parameters".to_owned(),
         Objective::Macs => "multiply-accumulates".to_owned(),
@@ -88,6 +89,7 @@ fn in_words(report: &Report, objective: Objective) -> String {
 fn unit(objective: Objective) -> &'static str {
     match objective {
         Objective::Error => " %",
+        Objective::Score => "",
         Objective::Latency(_) => " ms",
         Objective::Parameters => " parameters",
         Objective::Macs => " multiply-accumulates",
@@ -260,7 +262,7 @@ fn marker(outcome: Outcome, x: f64, y: f64) -> String {
             format!("<path d=\"M{x:.1} {:.1}l5 5l-5 5l-5 -5z\"/>", y - 5.0)
         }
         Outcome::Front => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"/>"),
-        Outcome::Dominated | Outcome::Stopped | Outcome::Infeasible => {
+        Outcome::Scored | Outcome::Dominated | Outcome::Stopped | Outcome::Infeasible => {
             format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>")
         }
     }
@@ -278,6 +280,7 @@ fn describe(dot: &Dot<'_>, unit: &str) -> String {
         }
         (Some(accuracy), _) => format!("{accuracy:.2} %"),
         (None, Outcome::PricedOut) => "predicted to break a bound, not measured".to_owned(),
+        (None, Outcome::Scored) => "scored, not trained".to_owned(),
         (None, _) => "breaks a bound, not trained".to_owned(),
     };
     let (value, Interval { low, high }) = (dot.value, dot.interval);

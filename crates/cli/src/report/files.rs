@@ -31,9 +31,16 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 fn trials_csv(report: &Report, folder: &Path) -> anyhow::Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut heading: Vec<String> = ["trial", "state", "on_front", "accuracy_percent", "epochs"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut heading: Vec<String> = [
+        "trial",
+        "state",
+        "on_front",
+        "accuracy_percent",
+        "epochs",
+        "score",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for bound in &report.spec.targets {
         let measured = ["median_ms", "low_ms", "high_ms", "energy_mj"];
         heading.extend(measured.map(|what| format!("{what}@{}", bound.target)));
@@ -68,6 +75,10 @@ fn trial_row(report: &Report, trial: &Trial, folder: &Path) -> Vec<String> {
         on_front.to_string(),
         accuracy.unwrap_or_default(),
         trial.curve().len().to_string(),
+        trial
+            .score()
+            .map(|score| score.to_string())
+            .unwrap_or_default(),
     ];
     for target in 0..report.spec.targets.len() {
         row.extend(match trial.latencies().get(target) {

@@ -10,6 +10,8 @@ pub enum Outcome {
     Front,
     /// Its network was trained to the end and is beaten.
     Dominated,
+    /// Its network was scored and not trained.
+    Scored,
     /// Its training was given up.
     Stopped,
     /// Its network breaks a bound, as measured or counted.
@@ -22,10 +24,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// All, in the order in which they are drawn over each other.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::PricedOut,
         Self::Infeasible,
         Self::Stopped,
+        Self::Scored,
         Self::Dominated,
         Self::Front,
     ];
@@ -40,6 +43,7 @@ impl Outcome {
                 Some(PriceSource::Predicted) => Self::PricedOut,
                 _ => Self::Infeasible,
             }),
+            TrialState::Scored { .. } => Some(Self::Scored),
             TrialState::Proposed | TrialState::Measured { .. } | TrialState::Failed { .. } => None,
         }
     }
@@ -49,6 +53,7 @@ impl Outcome {
         match self {
             Self::Front => "on the front",
             Self::Dominated => "dominated",
+            Self::Scored => "scored, not trained",
             Self::Stopped => "given up early",
             Self::Infeasible => "breaks a bound",
             Self::PricedOut => "predicted to break a bound",
@@ -60,7 +65,8 @@ impl Outcome {
         match self {
             Self::Front => "front",
             Self::Dominated => "dominated",
-            Self::Stopped => "stopped",
+            // Drawn alike: trained less than to the end.
+            Self::Scored | Self::Stopped => "stopped",
             Self::Infeasible => "infeasible",
             Self::PricedOut => "priced-out",
         }

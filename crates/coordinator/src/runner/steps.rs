@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespoke_accuracy::Decision;
+use bespoke_accuracy::{Decision, Scorer};
 use bespoke_device::{TargetFingerprint, TargetSpec};
 use bespoke_graph::Graph;
 use bespoke_measure::Protocol;
@@ -31,6 +31,13 @@ pub enum Step {
         candidate: Box<Candidate>,
         /// What came of it.
         outcome: Measured,
+    },
+    /// A trial's network has been scored, or could not be.
+    Scored {
+        /// Index of the trial.
+        trial: usize,
+        /// The score, or why there is none.
+        outcome: Result<f64, String>,
     },
     /// A trial's network has been trained, or could not be.
     Trained {
@@ -121,7 +128,36 @@ impl Runner<'_> {
         prepared.await?.map_err(CoordinatorError::Evaluation)
     }
 
-    /// Trains a trial's network when a trainer is free.
+    /// Scores a trial's network when a trainer is free and nobody asks for quiet.
+    pub(super) fn spawn_scoring(
+        &mut self,
+        trial: &Trial,
+        candidate: Candidate,
+        scorer: Arc<Scorer>,
+    ) {
+        let (trainers, quiet) = (
+            self.resources.trainers.clone(),
+            self.resources.quiet.clone(),
+        );
+        let trial = trial.id().0 as usize;
+        let seed = seed::of_training(self.spec.seed, candidate.hash);
+        self.steps.spawn(async move {
+            let _permit = trainers
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
+            let scored = blocking(move || {
+                let _working = quiet.blocking_read();
+                let score = scorer.score(&candidate.graph, seed);
+                score.map_err(|error| error.to_string())
+            });
+            let outcome = scored.await.unwrap_or_else(|error| Err(error.to_string()));
+            Step::Scored { trial, outcome }
+        });
+    }
+
+    /// Trains a trial's network when a trainer is free. One that was scored is never given up: nothing is searched for
+    /// any more.
     pub(super) fn spawn_training(&mut self, trial: &Trial, candidate: Candidate) {
         let (journal, trainers) = (self.journal.clone(), self.resources.trainers.clone());
         let id = trial.id();
@@ -132,7 +168,10 @@ impl Runner<'_> {
             graph: candidate.graph,
             trial: trial.clone(),
             objectives: self.spec.objectives(),
-            earlier: self.earlier(trial),
+            earlier: match trial.score() {
+                None => self.earlier(trial),
+                Some(_) => Vec::new(),
+            },
             quiet: self.resources.quiet.clone(),
             halt: self.halt.subscribe(),
         };

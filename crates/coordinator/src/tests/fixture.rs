@@ -2,12 +2,14 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bespoke_accuracy::{Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
+use bespoke_accuracy::{
+    DataSet, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator, Scorer,
+};
 use bespoke_device::{AgentInfo, Machine, RuntimeInfo, TargetSpec, Work};
 use bespoke_graph::{Graph, GraphHash, Model, Weights};
 use bespoke_measure::{Environment, Estimate, Latency, Measurement, Verdict};
 use bespoke_store::Store;
-use bespoke_study::{Event, Source, Study, StudyName, StudySpec, Trial};
+use bespoke_study::{EvaluatorConfig, Event, Source, Study, StudyName, StudySpec, Trial};
 use futures::TryStreamExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -103,10 +105,18 @@ struct Trainer;
 
 impl Evaluators for Lessons {
     fn open(&self, spec: &StudySpec, _space: &Source) -> Result<Lesson, String> {
-        match spec.data.folder {
-            Some(_) => Err("[data]: the folder is empty".to_owned()),
-            None => Ok(lesson()),
+        if spec.data.folder.is_some() {
+            return Err("[data]: the folder is empty".to_owned());
         }
+        let scorer = match &spec.evaluator {
+            EvaluatorConfig::Training {} | EvaluatorConfig::Supernet(_) => None,
+            EvaluatorConfig::ZeroCost(zero_cost) => {
+                let digits = DataSet::digits().train;
+                let scorer = Scorer::new(zero_cost, &digits, &[]);
+                Some(Arc::new(scorer.map_err(|error| error.to_string())?))
+            }
+        };
+        Ok(Lesson { scorer, ..lesson() })
     }
 }
 
@@ -114,6 +124,7 @@ impl Evaluators for Lessons {
 pub fn lesson() -> Lesson {
     Lesson {
         evaluator: Arc::new(Trainer),
+        scorer: None,
         input_shape: [1, 8, 8],
         classes: 2,
         labels: Arc::from(LABELS),

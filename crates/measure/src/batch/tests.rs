@@ -115,9 +115,11 @@ fn a_machine_left_alone_gives_each_latency_in_the_fewest_turns() {
     let ended = measured(&networks, |_| 1.0);
     assert_right(&ended, &networks, 0.01);
     for ended in &ended {
-        assert_eq!((ended.tries, ended.correction), (1, None));
+        let correction = ended.correction.expect("there is a reference");
+        assert!((correction.factor - 1.0).abs() < 0.01, "{correction:?}");
+        assert_eq!(ended.tries, 1);
     }
-    assert_eq!(ended[0].turns.len(), 6);
+    assert_eq!(ended[0].turns.len(), 12);
     let samples: u32 = ended[0].turns.iter().map(|turn| turn.samples).sum();
     assert_eq!(samples as usize, ended[0].samples_ms.len());
 }
@@ -264,14 +266,16 @@ fn without_a_reference_a_drift_is_throttling_and_noise_is_none() {
     let run = |slowdown: fn(f64) -> f64| {
         let mut batch = Batch::new(7);
         let protocol = Protocol {
-            min_samples: 600,
+            min_samples: 1_200,
+            budget_ms: 60_000,
             ..Protocol::default()
         };
         let ended = Machine::new(slowdown).run(&mut batch, &protocol, &[1.0]);
-        ended[0].verdict.word()
+        ended[0].verdict.to_string()
     };
-    assert_eq!(run(|now| 1.0 + now / 2e4), "throttled");
-    assert_eq!(run(|_| 1.0), "valid");
+    let drifts = run(|now| 1.0 + now / 1e4);
+    assert!(drifts.starts_with("throttled"), "{drifts}");
+    assert!(run(|_| 1.0).starts_with("valid"));
 }
 
 #[test]
@@ -281,13 +285,13 @@ fn a_reference_that_dies_is_done_without() {
     assert_eq!(batch.join(Protocol::default(), 1), 0);
     assert_eq!(batch.step(), Step::Reference);
     batch.reference_took(&[0.5; 9]);
-    for turn in 0..6 {
+    for turn in 0..12 {
         assert_eq!(batch.step(), Step::Turn(0));
-        let at = Duration::from_millis(80 * (turn + 1));
+        let at = Duration::from_millis(30 * (turn + 1));
         batch.took(
             0,
-            vec![1.0; 80],
-            Duration::from_millis(80),
+            vec![1.0; 30],
+            Duration::from_millis(30),
             at,
             Sensed::default(),
         );

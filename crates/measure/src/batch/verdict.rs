@@ -8,8 +8,6 @@ use crate::{
     quantile,
 };
 
-/// A machine is held to be slower than when quiet when the interval of the slowdown lies above this.
-const SIGNIFICANT: f64 = 1.005;
 /// The last third of the turns may be slower than the first by this fraction.
 const DRIFT: f64 = 0.05;
 /// What the last minute of a sustained measurement is.
@@ -109,7 +107,7 @@ impl Seat {
         if let Some(drift) = self.drift().filter(|_| self.unwatched(quiet_ms)) {
             return Verdict::Throttled { reason: drift };
         }
-        let interval = self.interval(&self.corrected(&counted, quiet_ms));
+        let interval = self.interval(&corrected(&counted, self.corrected_by(quiet_ms)));
         if interval.relative_width() > self.protocol.max_relative_width {
             return unstable(format!(
                 "the interval of the median is {:.1} % of it wide, {:.1} % are allowed",
@@ -122,9 +120,19 @@ impl Seat {
         }
     }
 
-    /// What the estimate is divided by; none when that is nothing.
+    /// What the turns that count are divided by; none without a reference.
     pub(super) fn correction(&self, quiet_ms: Option<f64>) -> Option<Correction> {
-        self.significant(&self.counted(quiet_ms), quiet_ms)
+        let quiet_ms = self.corrected_by(quiet_ms)?;
+        let counted = self.counted(Some(quiet_ms));
+        let slowdowns = counted.iter().map(|turn| turn.slowdown(Some(quiet_ms)));
+        let slowdowns: Vec<f64> = slowdowns.collect::<Option<_>>()?;
+        let interval = self.interval(&slowdowns);
+        (!slowdowns.is_empty()).then_some(Correction {
+            factor: interval.median,
+            low: interval.low,
+            high: interval.high,
+            reference_ms: quiet_ms,
+        })
     }
 
     /// The first and the last minute, where the protocol asks for them and there were two.
@@ -162,30 +170,9 @@ impl Seat {
         self.turns.iter().filter(counts).collect()
     }
 
-    fn corrected(&self, counted: &[&Taken], quiet_ms: Option<f64>) -> Vec<f64> {
-        match self.significant(counted, quiet_ms) {
-            None => readings(counted),
-            Some(_) => counted
-                .iter()
-                .map(|turn| turn.reading_ms() / turn.slowdown(quiet_ms).unwrap_or(1.0))
-                .collect(),
-        }
-    }
-
-    /// The slowdown in these turns, where it is one.
-    fn significant(&self, counted: &[&Taken], quiet_ms: Option<f64>) -> Option<Correction> {
-        if self.protocol.sustained_minutes > 0 {
-            return None;
-        }
-        let slowdowns: Option<Vec<f64>> =
-            counted.iter().map(|turn| turn.slowdown(quiet_ms)).collect();
-        let interval = self.interval(&slowdowns?);
-        (interval.low > SIGNIFICANT).then_some(Correction {
-            factor: interval.median,
-            low: interval.low,
-            high: interval.high,
-            reference_ms: quiet_ms?,
-        })
+    /// The reference's quiet latency, where what the machine did is taken out. What heat does is not.
+    fn corrected_by(&self, quiet_ms: Option<f64>) -> Option<f64> {
+        quiet_ms.filter(|_| self.protocol.sustained_minutes == 0)
     }
 
     /// The verdict on turns too few of which count: throttled when the machine grew slower, else unstable.
@@ -279,6 +266,15 @@ impl Interval {
 
 fn readings(turns: &[&Taken]) -> Vec<f64> {
     turns.iter().map(|turn| turn.reading_ms()).collect()
+}
+
+/// Milliseconds that the turns would have taken on the machine left alone.
+fn corrected(turns: &[&Taken], quiet_ms: Option<f64>) -> Vec<f64> {
+    let slowdown = |turn: &Taken| turn.slowdown(quiet_ms).unwrap_or(1.0);
+    turns
+        .iter()
+        .map(|turn| turn.reading_ms() / slowdown(turn))
+        .collect()
 }
 
 fn unstable(reason: String) -> Verdict {

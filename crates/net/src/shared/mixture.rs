@@ -62,9 +62,10 @@ impl SharedWeights {
     pub fn right(&mut self, layers: &[Mixture], batch: &Batch) -> Result<usize, TrainError> {
         let paths = || layers.iter().flat_map(|layer| &layer.paths);
         paths().try_for_each(|path| self.admit(path))?;
+        self.place.enter();
         let constants = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
         let leaves = self.leaves(paths()).into_iter().map(constants).collect();
-        let (input, targets) = batch.tensors(&self.device);
+        let (input, targets) = batch.tensors(self.place.device());
         let output = self.run(layers, input, &leaves, |gate| gate).0;
         let told = output.argmax(1).reshape([targets.dims()[0]]);
         Ok(told.equal(targets).int().sum().into_scalar::<i64>() as usize)
@@ -80,7 +81,7 @@ impl SharedWeights {
     ) -> (Tensor<2>, Vec<Vec<Tensor<2>>>) {
         let mut gates = Vec::with_capacity(layers.len());
         for layer in layers {
-            let gate = |gate: &f64| made(Tensor::from_data([[*gate as f32]], &self.device));
+            let gate = |gate: &f64| made(Tensor::from_data([[*gate as f32]], self.place.device()));
             let own: Vec<Tensor<2>> = match layer.paths.len() {
                 1 => Vec::new(),
                 _ => layer.gates.iter().map(gate).collect(),
@@ -108,7 +109,8 @@ impl SharedWeights {
         let paths = || layers.iter().flat_map(|layer| &layer.paths);
         paths().try_for_each(|path| self.admit(path))?;
         let leaves = self.leaves(paths());
-        let (input, targets) = batch.tensors(&self.device);
+        self.place.enter();
+        let (input, targets) = batch.tensors(self.place.device());
         let (value, gates) = self.run(layers, input, &leaves, Tensor::require_grad);
         let loss = self.loss.forward(value, targets);
         let finite = self.finite(loss.clone().into_scalar::<f32>(), rate)?;

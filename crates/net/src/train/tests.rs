@@ -1,9 +1,11 @@
 use bespoke_graph::{Activation, Convolution, Graph, Op};
-use bespoke_recipe::Augment;
+use bespoke_recipe::{Augment, TrainingDevice};
 use rand::Rng;
 
 use super::*;
 use crate::{Threads, evaluate};
+
+const FLEX: TrainingDevice = TrainingDevice::Flex;
 
 const SHAPE: [usize; 3] = [1, 6, 6];
 
@@ -82,7 +84,7 @@ fn network_learns_and_keeps_what_it_learned_in_its_model() {
     );
     assert!(reports[3].learning_rate < 0.001, "{reports:?}");
     let held_out = lines(101, 2);
-    let evaluation = evaluate(&model, &held_out, 32).unwrap();
+    let evaluation = evaluate(&model, &held_out, 32, FLEX).unwrap();
     assert!(
         evaluation.accuracy_percent > 80.0,
         "{}",
@@ -129,8 +131,8 @@ fn training_may_move_to_another_thread_between_epochs() {
 fn accuracy_is_the_same_for_logits_and_probabilities_and_any_batch() {
     let (model, _) = trained(1);
     let images = lines(50, 2);
-    let logits = evaluate(&model, &images, 50).unwrap();
-    let probabilities = evaluate(&model.with_probabilities().unwrap(), &images, 7).unwrap();
+    let logits = evaluate(&model, &images, 50, FLEX).unwrap();
+    let probabilities = evaluate(&model.with_probabilities().unwrap(), &images, 7, FLEX).unwrap();
     assert_eq!(logits.accuracy_percent, probabilities.accuracy_percent);
     for (a, b) in logits
         .probabilities
@@ -226,4 +228,35 @@ fn schedule_ends_with_its_last_epoch() {
     trainer.epoch(&lines(16, 1)).unwrap();
     let error = trainer.epoch(&lines(16, 1)).unwrap_err();
     assert_eq!(error.to_string(), "all 1 epochs are trained");
+}
+
+#[test]
+fn every_device_that_is_here_trains_and_others_say_what_would_bring_them() {
+    for device in [FLEX, TrainingDevice::Libtorch, TrainingDevice::LibtorchCuda] {
+        let recipe = Recipe { device, ..config() };
+        let mut trainer = match Trainer::new(&network(true), &recipe, 1) {
+            Ok(trainer) => trainer,
+            Err(error) => {
+                eprintln!("not tested: {error}");
+                assert_ne!(device, FLEX, "{error}");
+                assert!(error.to_string().contains("bring"), "{error}");
+                continue;
+            }
+        };
+        eprintln!("tested: {device}");
+        for _ in 0..recipe.epochs {
+            trainer.epoch(&lines(160, 1)).unwrap();
+        }
+        let images = lines(101, 2);
+        let there = evaluate(&trainer.model(), &images, 50, device).unwrap();
+        let here = evaluate(&trainer.model(), &images, 50, FLEX).unwrap();
+        assert!(
+            there.accuracy_percent > 80.0,
+            "{device}: {}",
+            there.accuracy_percent
+        );
+        for (there, here) in there.probabilities.iter().zip(&here.probabilities) {
+            assert!((there - here).abs() < 1e-3, "{device}: {there} and {here}");
+        }
+    }
 }

@@ -108,6 +108,9 @@ pub struct Protocol {
     /// How long to go on, to see what heat does, in minutes; 0: as long as the interval needs.
     #[prost(uint32, tag = "13")]
     pub sustained_minutes: u32,
+    /// Whether the record shall tell what each operator takes.
+    #[prost(bool, tag = "14")]
+    pub operators: bool,
 }
 /// One measurement. Times are milliseconds in floating point: they are often shorter than what a Duration can hold
 /// without rounding.
@@ -146,7 +149,7 @@ pub struct Measurement {
     /// The first pass; absent if it did not get there.
     #[prost(double, optional, tag = "10")]
     pub first_run_ms: ::core::option::Option<f64>,
-    /// What the median was divided by; absent if the machine was not seen to be slower than when left alone.
+    /// What the turns that count were divided by; absent if there was no reference network beside them.
     #[prost(message, optional, tag = "11")]
     pub correction: ::core::option::Option<Correction>,
     /// Energy of one pass in millijoules, idle power included; absent where the machine does not count it.
@@ -155,7 +158,7 @@ pub struct Measurement {
     /// Most memory that was resident in the process that measured; absent where the system does not tell.
     #[prost(uint64, optional, tag = "13")]
     pub peak_memory_bytes: ::core::option::Option<u64>,
-    /// What each operator took in one pass, in the order run; empty where the runtime cannot tell.
+    /// What each operator took in one pass, in the order run; empty unless the protocol asks for them.
     #[prost(message, repeated, tag = "14")]
     pub operators: ::prost::alloc::vec::Vec<OperatorTime>,
     /// The turns in which the samples were taken, in order.
@@ -210,6 +213,9 @@ pub struct OperatorTime {
     /// Milliseconds in one pass.
     #[prost(double, tag = "2")]
     pub ms: f64,
+    /// What it computes, in the runtime's words; empty in records of agents that do not tell.
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
 }
 /// Request of Register.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -71,7 +71,7 @@ pub struct Trial {
     /// Number of held-out images behind the accuracy; 0 unless complete.
     #[prost(uint32, tag = "9")]
     pub held_out_images: u32,
-    /// Which bound it breaks or why it failed; empty otherwise.
+    /// Which bound it breaks, why it failed or why it could not be trained; empty otherwise.
     #[prost(string, tag = "10")]
     pub reason: ::prost::alloc::string::String,
     /// Sum of the relative excesses over the bounds; 0 unless infeasible.
@@ -85,6 +85,9 @@ pub struct Trial {
     /// nothing was measured.
     #[prost(message, repeated, tag = "13")]
     pub energies: ::prost::alloc::vec::Vec<Energy>,
+    /// Its zero-cost score, of which more is better; absent unless the study judges candidates by a score.
+    #[prost(double, optional, tag = "14")]
+    pub score: ::core::option::Option<f64>,
 }
 /// Energy of one forward pass of one batch on a target.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -498,6 +501,8 @@ pub enum TrialState {
     Infeasible = 5,
     /// It could not be measured or trained.
     Failed = 6,
+    /// Measured and scored within all bounds, and not trained.
+    Scored = 7,
 }
 impl TrialState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -513,6 +518,7 @@ impl TrialState {
             Self::Stopped => "TRIAL_STATE_STOPPED",
             Self::Infeasible => "TRIAL_STATE_INFEASIBLE",
             Self::Failed => "TRIAL_STATE_FAILED",
+            Self::Scored => "TRIAL_STATE_SCORED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -525,6 +531,7 @@ impl TrialState {
             "TRIAL_STATE_STOPPED" => Some(Self::Stopped),
             "TRIAL_STATE_INFEASIBLE" => Some(Self::Infeasible),
             "TRIAL_STATE_FAILED" => Some(Self::Failed),
+            "TRIAL_STATE_SCORED" => Some(Self::Scored),
             _ => None,
         }
     }

@@ -25,7 +25,7 @@ impl File {
             precision: Precision::F32,
             ..*options
         };
-        let observer = self.prepare(&calibration.observer(), &options)?;
+        let observer = self.prepare(calibration.observer(), &options)?;
         let ranges = observer.pass(&random(observer.input_shape.iter().product()))?;
         let quantized = calibration.to_onnx(&ranges);
         quantized.map_err(|error| self.refused(error.to_string()))

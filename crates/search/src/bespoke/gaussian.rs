@@ -65,7 +65,8 @@ impl Kernel {
         self.logs[0].exp() + self.logs[2].exp()
     }
 
-    fn noise(&self) -> f64 {
+    /// Variance of an observation about its mean.
+    pub fn noise(&self) -> f64 {
         self.logs[4].exp() + JITTER
     }
 

@@ -77,6 +77,21 @@ pub struct OnceForAllSettings {
     pub mutation: f64,
 }
 
+/// Settings of MAE-NAS, those of DAMO-YOLO's searches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaeNasSettings {
+    /// How many networks live. At least 2.
+    pub population: usize,
+    /// How many mutations are scored before the first proposal. At least 1.
+    pub mutations: usize,
+    /// Weights of the last five resolutions in the score, the finest first: finite numbers from 0, not all 0.
+    pub ratios: [f64; 5],
+    /// Most convolutions on the main path, if bounded; at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_layers: Option<u32>,
+}
+
 /// A key, and what is wrong with its value.
 pub(super) type Refusal = (&'static str, String);
 
@@ -217,6 +232,38 @@ impl OnceForAllSettings {
         }
         check_probability("mutation_share", self.mutation_share)?;
         check_chance("mutation", self.mutation)
+    }
+}
+
+// === impl MaeNasSettings ===
+
+impl Default for MaeNasSettings {
+    fn default() -> Self {
+        Self {
+            population: 512,
+            mutations: 500_000,
+            ratios: bespoke_graph::RATIOS,
+            max_layers: None,
+        }
+    }
+}
+
+impl MaeNasSettings {
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        check_population(self.population)?;
+        if self.mutations == 0 {
+            let reason = "is 0; at least 1 finds something";
+            return Err(("mutations", reason.to_owned()));
+        }
+        let is_ratio = |ratio: &f64| ratio.is_finite() && *ratio >= 0.0;
+        if !self.ratios.iter().all(is_ratio) || self.ratios.iter().all(|ratio| *ratio == 0.0) {
+            let reason = "are finite numbers from 0, one of them above it";
+            return Err(("ratios", reason.to_owned()));
+        }
+        match self.max_layers {
+            Some(0) => Err(("max_layers", "is 0; a network has at least 1".to_owned())),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 use super::Block;
 
-const CHANNELS: RangeInclusive<usize> = 1..=8192;
+pub(super) const CHANNELS: RangeInclusive<usize> = 1..=8192;
 const STRIDE: RangeInclusive<usize> = 1..=8;
 const KERNEL: RangeInclusive<usize> = 1..=15;
 
@@ -214,7 +214,7 @@ impl<'a> Settings<'a> {
         found.map(|(_, term)| term.resolve(self.choices))
     }
 
-    fn missing(&self, key: &str) -> Fault {
+    pub fn missing(&self, key: &str) -> Fault {
         let reason = format!("missing; {} needs it", self.block.name());
         Fault::new(self.layer.line, key, reason)
     }

@@ -20,6 +20,8 @@ fn sizes_are_the_published_ones() {
         ("ofa_mobilenetv3_w12", "543966387314312146275"),
         // 2 x 3 x 2 x 2 x (1 + 3) in the first stage, (6 + 6^2 + 6^3) x 3 x 2 x 2 in each of the others
         ("mobile_small", "920180736"),
+        // 3 x (2 x 4 x 4 x 2) x (6 x 5 x 5 x 2) x (6 x 4 x 5 x 2) x (6 x 5 x 5 x 2)^2
+        ("maenas", "1244160000000"),
     ];
     for (name, size) in sizes {
         assert_eq!(builtin(name).size(), size, "{name}");

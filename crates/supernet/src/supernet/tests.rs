@@ -1,4 +1,4 @@
-use bespoke_recipe::{Augment, Sampling};
+use bespoke_recipe::{Augment, Sampling, TrainingDevice};
 
 use super::*;
 use crate::{load, save};
@@ -86,11 +86,18 @@ fn subnets_of_a_trained_supernet_read_digits_without_training_of_their_own() {
     ] {
         let subnet = supernet.subnet(&architecture).unwrap();
         let percent = subnet.evaluation.accuracy_percent;
+        println!("{percent}");
         assert!(
             percent > 30.0 && percent > untrained.evaluation.accuracy_percent,
             "{percent}"
         );
-        let again = evaluate(&subnet.model, &DataSet::digits().held_out, 50).unwrap();
+        let again = evaluate(
+            &subnet.model,
+            &DataSet::digits().held_out,
+            50,
+            TrainingDevice::Flex,
+        )
+        .unwrap();
         assert_eq!(again.accuracy_percent, percent);
         let plain = space().lower(&architecture).unwrap().live();
         assert_eq!(subnet.model.graph(), &plain);

@@ -1,7 +1,9 @@
 //! Measurements as they are printed.
 
+use std::collections::BTreeMap;
+
 use bespoke_device::TargetSpec;
-use bespoke_measure::{Measurement, median};
+use bespoke_measure::{Measurement, OperatorTime, median};
 use serde_json::{Value, json};
 
 use crate::command::{print, print_json};
@@ -93,6 +95,27 @@ fn line(what: &str, measurement: &Measurement) -> String {
             sustained.last_ms,
             100.0 * (sustained.last_ms / sustained.first_ms - 1.0)
         );
+    }
+    text += &operator_lines(&measurement.operators);
+    text
+}
+
+/// A line for each operator, in the order run, and for each kind of them, the greatest first.
+fn operator_lines(operators: &[OperatorTime]) -> String {
+    let total: f64 = operators.iter().map(|operator| operator.ms).sum();
+    let line =
+        |ms: f64, what: &str| format!("{ms:>9.4} ms {:>5.1} %  {what}\n", 100.0 * ms / total);
+    let mut text = String::new();
+    let mut kinds = BTreeMap::<&str, (u32, f64)>::new();
+    for OperatorTime { kind, name, ms } in operators {
+        text += &line(*ms, &format!("{kind} {name}"));
+        let (count, sum) = kinds.entry(kind).or_default();
+        (*count, *sum) = (*count + 1, *sum + ms);
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by(|(_, (_, a)), (_, (_, b))| b.total_cmp(a));
+    for (kind, (count, ms)) in kinds {
+        text += &line(ms, &format!("all {count} of {kind}"));
     }
     text
 }

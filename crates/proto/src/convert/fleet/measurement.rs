@@ -36,6 +36,7 @@ impl From<Protocol> for wire::Protocol {
             }
             .into(),
             sustained_minutes: protocol.sustained_minutes,
+            operators: protocol.operators,
         }
     }
 }
@@ -63,6 +64,7 @@ impl TryFrom<wire::Protocol> for Protocol {
                 wire::Cache::Unspecified => return Err(unspecified("cache")),
             },
             sustained_minutes: message.sustained_minutes,
+            operators: message.operators,
         };
         protocol.check().map_err(|error| {
             // On the wire the durations have no unit in their name.
@@ -235,8 +237,8 @@ impl TryFrom<wire::Correction> for Correction {
 
 impl From<OperatorTime> for wire::OperatorTime {
     fn from(operator: OperatorTime) -> Self {
-        let OperatorTime { name, ms } = operator;
-        Self { name, ms }
+        let OperatorTime { kind, name, ms } = operator;
+        Self { name, ms, kind }
     }
 }
 
@@ -245,6 +247,7 @@ impl TryFrom<wire::OperatorTime> for OperatorTime {
 
     fn try_from(message: wire::OperatorTime) -> Result<Self, Self::Error> {
         Ok(Self {
+            kind: message.kind,
             name: text("name", message.name)?,
             ms: milliseconds("ms", message.ms)?,
         })

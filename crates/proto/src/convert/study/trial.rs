@@ -122,7 +122,9 @@ impl From<Trial> for wire::Trial {
             TrialState::Infeasible {
                 reason, violation, ..
             } => (reason.clone(), *violation),
-            TrialState::Failed { reason } => (reason.clone(), 0.0),
+            TrialState::Failed { reason } | TrialState::Scored { reason, .. } => {
+                (reason.clone(), 0.0)
+            }
             _ => (String::new(), 0.0),
         };
         let latencies = trial.latencies().iter().copied();
@@ -144,6 +146,7 @@ impl From<Trial> for wire::Trial {
                 .map_or(wire::PriceSource::Unspecified, Into::into)
                 .into(),
             energies: energies.map(|mj| wire::Energy { mj: *mj }).collect(),
+            score: trial.score(),
         }
     }
 }
@@ -152,6 +155,7 @@ fn word(state: &TrialState) -> wire::TrialState {
     match state {
         TrialState::Proposed => wire::TrialState::Proposed,
         TrialState::Measured { .. } => wire::TrialState::Measured,
+        TrialState::Scored { .. } => wire::TrialState::Scored,
         TrialState::Complete { .. } => wire::TrialState::Complete,
         TrialState::Stopped { .. } => wire::TrialState::Stopped,
         TrialState::Infeasible { .. } => wire::TrialState::Infeasible,
@@ -168,8 +172,13 @@ impl TryFrom<wire::Trial> for Trial {
         let cost = required("cost", message.cost)?;
         let id = TrialId(message.id);
         let energies_mj = energies_mj(std::mem::take(&mut message.energies))?;
+        let score = message.score;
+        if let Some(nonsense) = score.filter(|score| !score.is_finite()) {
+            let reason = format!("must be a finite number, got {nonsense}");
+            return Err(ConvertError::new("score", reason));
+        }
         let trial = Self::restore(id, architecture, graph, cost, state(message)?);
-        Ok(trial.with_energies(energies_mj))
+        Ok(trial.with_energies(energies_mj).with_score(score))
     }
 }
 
@@ -195,6 +204,13 @@ fn state(message: wire::Trial) -> Result<TrialState, ConvertError> {
         wire::TrialState::Measured => TrialState::Measured {
             latencies: measured(latencies)?,
         },
+        wire::TrialState::Scored => {
+            present("score", message.score)?;
+            TrialState::Scored {
+                latencies: measured(latencies)?,
+                reason,
+            }
+        }
         wire::TrialState::Complete => TrialState::Complete {
             latencies: measured(latencies)?,
             accuracy: Accuracy {
