@@ -27,7 +27,9 @@ fn untrained(trial: &Trial) -> Trial {
         reason: String::new(),
     };
     let (architecture, cost) = (trial.architecture().to_owned(), *trial.cost());
-    Trial::restore(trial.id(), architecture, trial.graph(), cost, state).with_score(trial.score())
+    Trial::restore(trial.id(), architecture, trial.graph(), cost, state)
+        .with_energies(trial.energies_mj().to_vec())
+        .with_score(trial.score())
 }
 
 #[tokio::test]

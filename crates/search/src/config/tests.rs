@@ -70,7 +70,7 @@ fn unknown_settings_and_names_are_refused_with_what_is_known() {
     assert_eq!(
         message("name = 'magic'"),
         "unknown variant `magic`, expected one of `bespoke`, `random`, `regularized_evolution`, `nsga2`, \
-         `local_search`, `mnasnet`, `once_for_all`"
+         `local_search`, `mnasnet`, `once_for_all`, `mae_nas`"
     );
     assert_eq!(message("population = 3"), "missing field `name`");
 }

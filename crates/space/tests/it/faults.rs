@@ -63,7 +63,7 @@ fn keys_of_a_stage() {
     assert_eq!(
         fault("[[stage]]\nchannels = 3\n"),
         "test.toml:8: `block`: missing; it is one of conv, depthwise_separable, mbconv, skip, zero, cell, residual, \
-         norm_act, global_pool, classifier"
+         bottleneck, norm_act, global_pool, classifier"
     );
 }
 
@@ -72,7 +72,7 @@ fn unknown_blocks() {
     assert_eq!(
         fault("[[stage]]\nchannels = 3\nblock = { choose = [\"conv\", \"convolution\"] }\n"),
         "test.toml:10: `block`: `convolution` is not a block: there is conv, depthwise_separable, mbconv, skip, zero, \
-         cell, residual, norm_act, global_pool, classifier"
+         cell, residual, bottleneck, norm_act, global_pool, classifier"
     );
 }
 

@@ -253,7 +253,9 @@ fn trial_that_makes_no_sense_is_refused_by_field() {
     refuses("graph_hash", |wire| wire.graph_hash = "zz".to_owned());
     refuses("cost", |wire| wire.cost = None);
     refuses("state", |wire| wire.state = 0);
-    refuses("state", |wire| wire.state = 7);
+    refuses("state", |wire| wire.state = 99);
+    refuses("score", |wire| wire.state = wire::TrialState::Scored.into());
+    refuses("score", |wire| wire.score = Some(f64::NAN));
     refuses("latencies", |wire| wire.latencies.clear());
     refuses("latencies[1].median_ms", |wire| {
         wire.latencies[1].median_ms = f64::NAN;
