@@ -80,15 +80,16 @@ fn subnets_of_a_trained_supernet_read_digits_without_training_of_their_own() {
     let losses: Vec<f64> = (0..20).map(|_| supernet.epoch().unwrap().loss).collect();
     assert!(losses[19] < 0.5 * losses[0], "{losses:?}");
     assert!(supernet.epoch().is_err());
-    for architecture in [
-        supernet.sampler().largest().clone(),
-        supernet.sampler().smallest().clone(),
+    let sampler = supernet.sampler();
+    // Trained alone for as many epochs, the two come to 95.5 % and 63.5 %.
+    for (architecture, least) in [
+        (sampler.largest().clone(), 85.0),
+        (sampler.smallest().clone(), 35.0),
     ] {
         let subnet = supernet.subnet(&architecture).unwrap();
         let percent = subnet.evaluation.accuracy_percent;
-        println!("{percent}");
         assert!(
-            percent > 30.0 && percent > untrained.evaluation.accuracy_percent,
+            percent > least && percent > untrained.evaluation.accuracy_percent,
             "{percent}"
         );
         let again = evaluate(
