@@ -11,5 +11,6 @@ mod predictor;
 mod program;
 mod resume;
 mod search;
+mod supernet;
 mod workspace;
 mod zero_cost;

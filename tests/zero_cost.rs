@@ -58,7 +58,9 @@ fn a_score_that_looks_at_images_asks_for_them() {
         error.contains("a batch takes 1500 images, digits has 1438"),
         "{error}"
     );
-    let error = score(&["--scores", "synflo"]);
+    let usage = room.run(&["score", "--space", "tiny.toml", "--scores", "synflo"]);
+    assert_eq!(usage.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&usage.stderr);
     assert!(error.contains("there is no score `synflo`"), "{error}");
 }
 

@@ -19,6 +19,44 @@ pub trait Evaluator: Send + Sync {
         seed: u64,
         observer: &mut dyn FnMut(EpochProgress) -> Decision,
     ) -> Result<Evaluated, EvaluationError>;
+
+    /// The same of an architecture of the evaluator's space, whose live graph is given. Where the architecture tells no
+    /// more than its graph, this is [`Evaluator::evaluate`].
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`]; when the text is no architecture of the space.
+    fn evaluate_architecture(
+        &self,
+        _architecture: &str,
+        graph: &Graph,
+        seed: u64,
+        observer: &mut dyn FnMut(EpochProgress) -> Decision,
+    ) -> Result<Evaluated, EvaluationError> {
+        self.evaluate(graph, seed, observer)
+    }
+
+    /// Does what has to be done once before candidates are evaluated; most evaluators do nothing. What an observer ended
+    /// or a kill cut off goes on at the next call.
+    ///
+    /// # Errors
+    /// When training fails, or its state cannot be kept.
+    fn prepare(
+        &self,
+        _observer: &mut dyn FnMut(SharedProgress) -> Decision,
+    ) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+}
+
+/// Where the training of shared weights stands at the end of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SharedProgress {
+    /// The epoch that ended, counted from 1.
+    pub epoch: u32,
+    /// How many there are in all.
+    pub epochs: u32,
+    /// Mean loss of the epoch's steps.
+    pub loss: f64,
 }
 
 /// Where a training stands at the end of an epoch.
@@ -75,6 +113,9 @@ pub enum EvaluationError {
     /// Probabilities cannot be put behind it.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The weights that candidates share cannot be had.
+    #[error("{0}")]
+    Shared(String),
 }
 
 // === impl Curve ===

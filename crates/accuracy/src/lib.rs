@@ -13,7 +13,9 @@ mod training;
 mod vote;
 
 pub use data_set::{DataError, DataSet};
-pub use evaluator::{Curve, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
+pub use evaluator::{
+    Curve, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator, SharedProgress,
+};
 pub use fetch::{FetchError, fetch};
 pub use scorer::{Scorer, ScorerError};
 pub use training::Training;

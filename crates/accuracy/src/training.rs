@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespoke_graph::Graph;
+use bespoke_graph::{Graph, Model};
 use bespoke_net::{Evaluation, NetworkError, Threads, TrainError, Trainer, check_device, evaluate};
 use bespoke_recipe::Recipe;
 
@@ -58,9 +58,27 @@ impl Training {
         &self.data
     }
 
+    /// The data set, shared.
+    pub fn shared_data(&self) -> Arc<DataSet> {
+        self.data.clone()
+    }
+
     /// How candidates are trained.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// Trains a model on, from the weights that it has; it ends in logits.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn tune(
+        &self,
+        model: &Model,
+        seed: u64,
+        observer: &mut dyn FnMut(EpochProgress) -> Decision,
+    ) -> Result<Evaluated, EvaluationError> {
+        self.run(Trainer::tuning(model, &self.recipe, seed)?, observer)
     }
 
     fn test(&self, trainer: &Trainer) -> Result<Evaluation, NetworkError> {
@@ -71,17 +89,13 @@ impl Training {
             self.recipe.device,
         )
     }
-}
 
-impl Evaluator for Training {
-    fn evaluate(
+    fn run(
         &self,
-        graph: &Graph,
-        seed: u64,
+        mut trainer: Trainer,
         observer: &mut dyn FnMut(EpochProgress) -> Decision,
     ) -> Result<Evaluated, EvaluationError> {
         let threads = self.threads.map(Threads::new).transpose()?;
-        let mut trainer = Trainer::new(graph, &self.recipe, seed)?;
         let mut curve = Curve::default();
         loop {
             let mut epoch = || -> Result<_, EvaluationError> {
@@ -111,6 +125,17 @@ impl Evaluator for Training {
                 });
             }
         }
+    }
+}
+
+impl Evaluator for Training {
+    fn evaluate(
+        &self,
+        graph: &Graph,
+        seed: u64,
+        observer: &mut dyn FnMut(EpochProgress) -> Decision,
+    ) -> Result<Evaluated, EvaluationError> {
+        self.run(Trainer::new(graph, &self.recipe, seed)?, observer)
     }
 }
 

@@ -114,6 +114,25 @@ impl Progress {
             } => {
                 self.training.insert(trial, (epoch, epochs));
             }
+            Activity::SharedTraining {
+                epoch,
+                epochs,
+                loss,
+                distribution,
+            } => {
+                let learned = distribution.map_or(String::new(), |learned| {
+                    format!(
+                        ", expected {:.3} ms, {:.2} bits a choice",
+                        learned.expected_latency_ms, learned.entropy_bits
+                    )
+                });
+                let line =
+                    format!("shared weights: epoch {epoch}/{epochs}, loss {loss:.3}{learned}");
+                if !self.is_terminal {
+                    let _ = writeln!(std::io::stderr(), "{line}");
+                }
+                self.measuring = Some(line);
+            }
         }
     }
 

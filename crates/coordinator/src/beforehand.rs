@@ -128,7 +128,9 @@ impl Memory {
                 ..spec.clone()
             },
             places,
-            is_same_lesson: spec.data == before.data && spec.recipe == before.recipe,
+            is_same_lesson: spec.data == before.data
+                && spec.recipe == before.recipe
+                && spec.evaluator.supernet() == before.evaluator.supernet(),
             is_same_score: spec.data == before.data && spec.evaluator == before.evaluator,
         })
     }

@@ -1,20 +1,25 @@
-//! The data sets that Bespoke reads, as lessons that train each candidate.
+//! The data sets that Bespoke reads, as lessons for each candidate.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use bespoke_accuracy::{DataSet, Scorer, Training};
+use bespoke_accuracy::{DataSet, Evaluator, Scorer, Training};
 use bespoke_graph::Graph;
-use bespoke_recipe::ZeroCost;
+use bespoke_recipe::{Recipe, SupernetRecipe, ZeroCost};
 use bespoke_space::Space;
 use bespoke_study::{Data, EvaluatorConfig, Source, StudySpec};
+use bespoke_supernet::{Supernet, SupernetEvaluator};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{Evaluators, Lesson};
 
-/// Trains every candidate on the data set that its study names.
+/// Evaluates every candidate on the data set that its study names.
 #[derive(Debug, Clone)]
 pub struct DataSets {
+    data_dir: PathBuf,
     threads: usize,
 }
 
@@ -24,27 +29,68 @@ const REFERENCES: usize = 64;
 // === impl DataSets ===
 
 impl DataSets {
-    /// Each training gets this many threads.
-    pub fn new(threads: usize) -> Self {
+    /// Each training gets this many threads. Weights that the candidates of a study share are kept under the folder.
+    pub fn new(data_dir: &Path, threads: usize) -> Self {
         Self {
+            data_dir: data_dir.to_owned(),
             threads: threads.max(1),
         }
+    }
+
+    fn supernet(
+        &self,
+        training: Training,
+        supernet: &SupernetRecipe,
+        spec: &StudySpec,
+        space: &Source,
+    ) -> Result<SupernetEvaluator, String> {
+        let recipe = Recipe {
+            epochs: supernet.epochs,
+            ..spec.recipe.clone()
+        };
+        let parsed = Space::parse(&space.file, &space.text).map_err(|error| error.to_string())?;
+        let (data, sampling) = (training.shared_data(), supernet.sampling);
+        let whole = Supernet::new(parsed, data, &recipe, sampling, spec.seed);
+        let whole = whole.map_err(|error| error.to_string())?;
+        let folder = self.data_dir.join("studies").join(spec.name.as_str());
+        // All that the shared weights depend on.
+        let of = format!(
+            "{:?} {recipe:?} {sampling:?} {} {}",
+            spec.data, spec.seed, space.text
+        );
+        let path = folder.join("supernet");
+        Ok(SupernetEvaluator::new(
+            whole,
+            training,
+            supernet.subnets,
+            path,
+            of,
+        ))
     }
 }
 
 impl Evaluators for DataSets {
     fn open(&self, spec: &StudySpec, space: &Source) -> Result<Lesson, String> {
         let set = Arc::new(open(&spec.data)?);
-        let scorer = match &spec.evaluator {
-            EvaluatorConfig::Training {} => None,
-            EvaluatorConfig::ZeroCost(zero_cost) => Some(Arc::new(
-                scorer(zero_cost, &set, space)?.with_threads(self.threads),
-            )),
-        };
         let (shape, classes) = (set.held_out.shape(), set.held_out.classes());
         let labels = set.held_out.labels().into();
-        let training = Training::new(set, spec.recipe.clone()).map_err(|e| e.to_string())?;
-        let evaluator = Arc::new(training.with_threads(self.threads));
+        let training = Training::new(set.clone(), spec.recipe.clone());
+        let training = training.map_err(|error| format!("[data]: {error}"))?;
+        let training = training.with_threads(self.threads);
+        let (evaluator, scorer): (Arc<dyn Evaluator>, _) = match &spec.evaluator {
+            EvaluatorConfig::Training {} => (Arc::new(training), None),
+            EvaluatorConfig::ZeroCost(zero_cost) => {
+                let scorer = scorer(zero_cost, &set, space);
+                let scorer = scorer.map_err(|error| format!("[evaluator]: {error}"))?;
+                let scorer = scorer.with_threads(self.threads);
+                (Arc::new(training), Some(Arc::new(scorer)))
+            }
+            EvaluatorConfig::Supernet(supernet) => {
+                let supernet = self.supernet(training, supernet, spec, space);
+                let supernet = supernet.map_err(|error| format!("[evaluator]: {error}"))?;
+                (Arc::new(supernet), None)
+            }
+        };
         Ok(Lesson {
             evaluator,
             scorer,
@@ -71,5 +117,5 @@ fn scorer(zero_cost: &ZeroCost, set: &DataSet, space: &Source) -> Result<Scorer,
 fn open(data: &Data) -> Result<DataSet, String> {
     // The digits need no folder.
     let folder = data.folder.as_deref().unwrap_or(Path::new(""));
-    DataSet::open(data.set, folder).map_err(|error| error.to_string())
+    DataSet::open(data.set, folder).map_err(|error| format!("[data]: {error}"))
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bespoke_accuracy::EvaluationError;
 use bespoke_device::{TargetFingerprint, TargetSpec};
 use bespoke_graph::{GraphError, OnnxError};
 use bespoke_predict::PredictError;
@@ -52,14 +53,17 @@ pub enum CoordinatorError {
         /// The names of those that are.
         known: String,
     },
-    /// The data set cannot be opened.
-    #[error("{file}: [data]: {reason}")]
-    Data {
+    /// What the candidates shall learn cannot be opened.
+    #[error("{file}: {reason}")]
+    Lesson {
         /// The study file.
         file: String,
-        /// Why.
+        /// The table of the file, and why.
         reason: String,
     },
+    /// What comes before the first trial's evaluation failed; the study can be taken up again.
+    #[error("before the first trial: {0}")]
+    Evaluation(EvaluationError),
     /// The networks of the space do not suit the data.
     #[error("{file}: `space`: {reason}")]
     Mismatch {
@@ -229,7 +233,7 @@ impl CoordinatorError {
             | Self::Space(_)
             | Self::UnknownSpace { .. }
             | Self::NotShipped { .. }
-            | Self::Data { .. }
+            | Self::Lesson { .. }
             | Self::Mismatch { .. }
             | Self::UnknownRuntime { .. }
             | Self::Onnx(_)
@@ -259,6 +263,7 @@ impl CoordinatorError {
             | Self::Architecture(_)
             | Self::Store(_)
             | Self::File { .. }
+            | Self::Evaluation(_)
             | Self::Broken(_) => Code::Internal,
         }
     }

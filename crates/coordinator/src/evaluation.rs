@@ -12,7 +12,7 @@ pub trait Evaluators: Send + Sync {
     /// The lesson of a study and its space file. May read files, so it may take a while.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with the data set, or with how it is used.
+    /// The table of the study file that is at fault, in brackets, and a sentence that says what is wrong.
     fn open(&self, spec: &StudySpec, space: &Source) -> Result<Lesson, String>;
 }
 
@@ -34,6 +34,8 @@ pub struct Lesson {
 /// One candidate's training.
 pub(crate) struct Course {
     pub evaluator: Arc<dyn Evaluator>,
+    /// Canonical string of the architecture.
+    pub architecture: String,
     /// The live graph.
     pub graph: Graph,
     pub seed: u64,
@@ -82,19 +84,23 @@ impl Course {
         let mut curve = Vec::new();
         let mut end = None;
         let mut working = Some(self.quiet.blocking_read());
-        let evaluated = self
-            .evaluator
-            .evaluate(&self.graph, self.seed, &mut |progress| {
-                working = None;
-                curve.push(progress.accuracy_percent);
-                tell(&progress);
-                end = self.end(&curve, progress.epochs);
-                if end.is_some() {
-                    return Decision::Stop;
-                }
-                working = Some(self.quiet.blocking_read());
-                Decision::Continue
-            });
+        let mut observer = |progress: EpochProgress| {
+            working = None;
+            curve.push(progress.accuracy_percent);
+            tell(&progress);
+            end = self.end(&curve, progress.epochs);
+            if end.is_some() {
+                return Decision::Stop;
+            }
+            working = Some(self.quiet.blocking_read());
+            Decision::Continue
+        };
+        let evaluated = self.evaluator.evaluate_architecture(
+            &self.architecture,
+            &self.graph,
+            self.seed,
+            &mut observer,
+        );
         let evaluated = match (end, evaluated) {
             (Some(End::Halted), _) => return Trained::Halted,
             (Some(End::Hopeless), _) => return Trained::Stopped { curve },

@@ -79,7 +79,7 @@ impl Journal {
             Activity::Measuring { target, .. } | Activity::Sampling { target, .. } => {
                 waiting.remove(target);
             }
-            Activity::Training { .. } => {}
+            Activity::Training { .. } | Activity::SharedTraining { .. } => {}
         }
         self.tell(Event::Activity(activity));
     }

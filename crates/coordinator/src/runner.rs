@@ -205,6 +205,7 @@ impl<'a> Runner<'a> {
     }
 
     async fn search(&mut self) -> Result<Ending, CoordinatorError> {
+        self.prepare().await?;
         for trial in self.trials.clone() {
             self.take_up(&trial)?;
         }
@@ -432,10 +433,10 @@ pub(crate) async fn open_lesson(
     submission: &Submission,
     spec: &StudySpec,
 ) -> Result<Lesson, CoordinatorError> {
-    let (evaluators, spec) = (evaluators.clone(), spec.clone());
-    let (file, space) = (submission.study.file.clone(), submission.space.clone());
+    let (evaluators, spec, space) = (evaluators.clone(), spec.clone(), submission.space.clone());
+    let file = submission.study.file.clone();
     let opened = blocking(move || evaluators.open(&spec, &space)).await?;
-    opened.map_err(|reason| CoordinatorError::Data { file, reason })
+    opened.map_err(|reason| CoordinatorError::Lesson { file, reason })
 }
 
 /// Runs what blocks beside the event loop.

@@ -45,7 +45,7 @@ impl Coordinator {
     /// When the store fails.
     pub fn open(config: Config, store: Arc<dyn Store>) -> Result<Self, CoordinatorError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let evaluators = DataSets::new(cores / config.trainers.max(1));
+        let evaluators = DataSets::new(&config.data_dir, cores / config.trainers.max(1));
         Self::open_with(config, store, Arc::new(evaluators))
     }
 

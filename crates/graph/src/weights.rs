@@ -94,9 +94,11 @@ impl Graph {
         list.into_iter().map(parameter).collect()
     }
 
-    fn initial(&self, parameter: &Parameter, rng: &mut impl Rng) -> Tensor {
-        let shape = parameter.shape.dims().to_vec();
-        let elements = parameter.shape.elements();
+    /// Fresh values of a parameter, drawn as [`Weights::initial`] says, for a shape of its own: that of the parameter, or
+    /// a wider one that other networks share with this one.
+    pub fn fresh(&self, parameter: &Parameter, shape: &[usize], rng: &mut impl Rng) -> Tensor {
+        let shape = shape.to_vec();
+        let elements = shape.iter().product();
         let node = self.node(parameter.node);
         let data = match (&node.op, parameter.role) {
             (Op::Conv(conv), Role::Weight) => {
@@ -140,7 +142,7 @@ impl Weights {
     pub fn initial(graph: &Graph, rng: &mut impl Rng) -> Self {
         let parameters = graph.parameters();
         let fresh = parameters.into_iter().map(|parameter| {
-            let tensor = graph.initial(&parameter, rng);
+            let tensor = graph.fresh(&parameter, parameter.shape.dims(), rng);
             (parameter.name, tensor)
         });
         Self(fresh.collect())

@@ -1,10 +1,12 @@
 //! A graph's layers and the order they run in.
 
+use std::collections::HashMap;
+
 use bespoke_graph::{Graph, Model, Op, Tensor, Weights};
 use burn::module::{Module, ModuleMapper, Param, ParamGroup};
 use burn::tensor::{self, DType, Device, Gradients};
 
-use crate::layer::{Layer, NodeWeights};
+use crate::layer::{Layer, NodeWeights, Source};
 use crate::value::Value;
 
 /// A graph as layers: all that Burn trains, and the plan by which values go from one to the next.
@@ -54,14 +56,28 @@ struct Read {
 impl Body {
     /// The live part of a model on a device: one with autodiff trains, one without only runs.
     pub(crate) fn new(model: &Model, device: &Device) -> Self {
-        let graph = model.graph().live();
+        let values = || Source::Values(model.weights());
+        Self::from_source(model.graph().live(), values, device)
+    }
+
+    /// A live graph whose parameters are tensors that others hold, by name and padded to four axes; its running
+    /// statistics are fresh.
+    pub(crate) fn on_tensors(
+        graph: Graph,
+        tensors: &HashMap<String, tensor::Tensor<4>>,
+        device: &Device,
+    ) -> Self {
+        Self::from_source(graph, || Source::Tensors(tensors), device)
+    }
+
+    fn from_source<'a>(graph: Graph, source: impl Fn() -> Source<'a>, device: &'a Device) -> Self {
         let parameters = graph.parameters();
         let layers = graph
             .ids()
             .map(|id| {
                 let weights = NodeWeights {
                     parameters: parameters.iter().filter(|p| p.node == id).collect(),
-                    weights: model.weights(),
+                    source: source(),
                     device,
                 };
                 Layer::new(&graph, id, &weights)
@@ -128,6 +144,13 @@ impl Body {
     pub(crate) fn update(&mut self, step: impl FnOnce(Layers) -> Layers) {
         let layers = std::mem::replace(&mut self.layers, Layers { layers: Vec::new() });
         self.layers = step(layers);
+    }
+
+    /// Gives the running statistics another memory: so much weight has the newest batch.
+    pub(crate) fn set_momentum(&mut self, momentum: f64) {
+        for layer in &mut self.layers.layers {
+            layer.set_momentum(momentum);
+        }
     }
 
     /// The same with every parameter in 64-bit floats.

@@ -88,6 +88,14 @@ pub enum TrainError {
         /// The loss: not a number, or infinite.
         loss: f32,
     },
+    /// Networks that shall share weights cannot share one.
+    #[error("the choices at `{parameter}` cannot share weights: it {reason}")]
+    CannotShare {
+        /// The parameter, named after its place in the template.
+        parameter: String,
+        /// What differs.
+        reason: String,
+    },
     /// All epochs of the schedule are behind.
     #[error("all {epochs} epochs are trained")]
     Finished {

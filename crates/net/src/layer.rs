@@ -1,7 +1,9 @@
 //! One layer for each node of a graph.
 
+use std::collections::HashMap;
+
 use bespoke_graph::{Activation, Convolution, Graph, NodeId, Op, Parameter, Pool, Role, Weights};
-use burn::module::{Module, Param, RunningState};
+use burn::module::{Module, Param, ParamId, RunningState};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, LayerNorm, LayerNormConfig, Linear, PaddingConfig2d};
@@ -118,6 +120,13 @@ impl Layer {
         data.try_into_vec().expect("parameters are 32-bit floats")
     }
 
+    /// Gives the running statistics of batch normalisation another memory: so much weight has the newest batch.
+    pub(crate) fn set_momentum(&mut self, momentum: f64) {
+        if let Self::BatchNorm(norm) = self {
+            norm.momentum = momentum;
+        }
+    }
+
     /// Weights and gradients of the kernel or matrix, in one axis; the gradients are zero where there are none.
     pub(crate) fn flow(&self, gradients: &Gradients) -> Option<(Tensor<1>, Tensor<1>)> {
         match self {
@@ -128,7 +137,7 @@ impl Layer {
     }
 
     /// The matrices and kernels that weight decay acts on, not scales and shifts.
-    pub(crate) fn decayed(&self) -> Option<burn::module::ParamId> {
+    pub(crate) fn decayed(&self) -> Option<ParamId> {
         match self {
             Self::Conv(conv) => Some(conv.weight.id),
             Self::Linear(linear) => Some(linear.weight.id),
@@ -225,10 +234,18 @@ impl Plain {
 
 // === parameters ===
 
+/// Where a layer's parameters come from.
+pub(crate) enum Source<'a> {
+    /// Values, of which the layer makes parameters of its own.
+    Values(&'a Weights),
+    /// Tensors that others hold: gradients go back to them.
+    Tensors(&'a HashMap<String, Tensor<4>>),
+}
+
 /// The weights of one node.
 pub(crate) struct NodeWeights<'a> {
     pub(crate) parameters: Vec<&'a Parameter>,
-    pub(crate) weights: &'a Weights,
+    pub(crate) source: Source<'a>,
     pub(crate) device: &'a Device,
 }
 
@@ -239,22 +256,39 @@ impl NodeWeights<'_> {
     }
 
     fn optional<const D: usize>(&self, role: Role) -> Option<Param<Tensor<D>>> {
-        let data = self.data(role)?;
-        Some(Param::from_data(data, self.device))
+        let parameter = self.parameters.iter().find(|p| p.role == role)?;
+        match self.source {
+            Source::Values(weights) => {
+                Some(Param::from_data(data(weights, parameter)?, self.device))
+            }
+            Source::Tensors(tensors) => {
+                let dims: [usize; D] = parameter.shape.dims().try_into().ok()?;
+                let tensor = tensors.get(&parameter.name)?.clone().reshape(dims);
+                Some(Param::initialized(ParamId::new(), tensor))
+            }
+        }
     }
 
+    /// Running statistics: those of shared weights belong to nobody and begin anew.
     fn statistics(&self, role: Role) -> RunningState<Tensor<1>> {
-        let data = self
-            .data(role)
-            .expect("a model has all weights of its graph");
+        let parameter = self.parameters.iter().find(|p| p.role == role);
+        let parameter = parameter.expect("a batch normalisation has statistics");
+        let data = match self.source {
+            Source::Values(weights) => data(weights, parameter),
+            Source::Tensors(_) => {
+                let fresh = f32::from(u8::from(role == Role::Variance));
+                let elements = parameter.shape.elements();
+                Some(TensorData::new(vec![fresh; elements], [elements]))
+            }
+        };
+        let data = data.expect("a model has all weights of its graph");
         RunningState::new(Tensor::from_data(data, self.device))
     }
+}
 
-    fn data(&self, role: Role) -> Option<TensorData> {
-        let parameter = self.parameters.iter().find(|p| p.role == role)?;
-        let tensor = self.weights.get(&parameter.name)?;
-        Some(TensorData::new(tensor.data.clone(), tensor.shape.clone()))
-    }
+fn data(weights: &Weights, parameter: &Parameter) -> Option<TensorData> {
+    let tensor = weights.get(&parameter.name)?;
+    Some(TensorData::new(tensor.data.clone(), tensor.shape.clone()))
 }
 
 fn conv(settings: &Convolution, weights: &NodeWeights<'_>) -> Conv2d {

@@ -8,12 +8,11 @@ use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::augment::varied;
+use crate::batches::{Batch, Batches};
 use crate::body::Body;
 use crate::network::{check_images, ends_in_softmax};
 use crate::place::Place;
@@ -55,15 +54,24 @@ impl Trainer {
     /// # Errors
     /// When a setting is out of its range, its device is not here, or the graph ends in a softmax.
     pub fn new(graph: &Graph, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
+        let graph = graph.live();
+        let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
+        Self::tuning(&Model::new(graph, weights)?, recipe, seed)
+    }
+
+    /// Begins with the weights that a model has.
+    ///
+    /// # Errors
+    /// When a setting is out of its range, its device is not here, or the model ends in a softmax.
+    pub fn tuning(model: &Model, recipe: &Recipe, seed: u64) -> Result<Self, TrainError> {
         recipe.check()?;
+        let graph = model.graph();
         if ends_in_softmax(graph) {
             let node = graph.node(graph.output()).name.clone();
             return Err(TrainError::Probabilities { node });
         }
-        let graph = graph.live();
-        let weights = Weights::initial(&graph, &mut generator(seed, WEIGHTS_STREAM));
         let place = Place::open(recipe.device)?.autodiff();
-        let body = Body::new(&Model::new(graph, weights)?, place.device());
+        let body = Body::new(model, place.device());
         Ok(Self {
             recipe: recipe.clone(),
             seed,
@@ -86,27 +94,18 @@ impl Trainer {
             epochs, batch_size, ..
         } = self.recipe;
         check_images(self.body.graph(), images)?;
-        if batch_size > images.count() {
-            return Err(TrainError::BatchTooLarge {
-                batch_size,
-                images: images.count(),
-            });
-        }
         if self.epochs_trained == epochs {
             return Err(TrainError::Finished { epochs });
         }
         self.place.enter();
-        let mut rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
-        let order = shuffled(images.count(), &mut rng);
-        let batches = order.chunks_exact(batch_size);
+        let rng = generator(self.seed, u64::from(self.epochs_trained) + 1);
+        let batches = Batches::new(images, batch_size, self.recipe.augment, rng)?;
         let in_epoch = batches.len() as f64;
         let (mut total, mut rate) = (0.0, 0.0);
-        for (at, positions) in batches.enumerate() {
+        for (at, batch) in batches.enumerate() {
             let done = f64::from(self.epochs_trained) + at as f64 / in_epoch;
-            rate = rate_at(&self.recipe, done / f64::from(epochs));
-            let pixels = varied(self.recipe.augment, images, positions, &mut rng);
-            let labels = positions.iter().map(|p| i64::from(images.labels()[*p]));
-            total += f64::from(self.step(pixels, labels.collect(), rate)?);
+            rate = self.recipe.rate_at(done / f64::from(epochs));
+            total += f64::from(self.step(&batch, rate)?);
         }
         self.body.settle();
         self.epochs_trained += 1;
@@ -123,13 +122,8 @@ impl Trainer {
         Model::new(graph, self.body.weights()).expect("the weights were made for this graph")
     }
 
-    fn step(&mut self, pixels: Vec<f32>, labels: Vec<i64>, rate: f64) -> Result<f32, TrainError> {
-        let batch = labels.len();
-        let shape = [batch, pixels.len() / batch];
-        let device = self.place.device();
-        let input = Tensor::<2>::from_data(TensorData::new(pixels, shape), device);
-        let targets = TensorData::new(labels, [batch]);
-        let targets = Tensor::<1, Int>::from_data(targets, device);
+    fn step(&mut self, batch: &Batch, rate: f64) -> Result<f32, TrainError> {
+        let (input, targets) = batch.tensors(self.place.device());
         let loss = self.loss.forward(self.body.forward(input), targets);
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {
@@ -152,21 +146,10 @@ impl Trainer {
 
 // === helpers ===
 
-fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
-}
-
-fn shuffled(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(rng);
-    order
-}
-
-/// Learning rate when the part `progress` of all steps, 0 to 1, is done.
-fn rate_at(recipe: &Recipe, progress: f64) -> f64 {
-    recipe.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
 }
 
 fn optimizer(recipe: &Recipe, body: &Body) -> ModuleOptimizer {
@@ -183,7 +166,7 @@ fn optimizer(recipe: &Recipe, body: &Body) -> ModuleOptimizer {
         .with_group(body.layers().decayed(), decaying.build(), None)
 }
 
-fn loss(recipe: &Recipe, device: &Device) -> CrossEntropyLoss {
+pub(crate) fn loss(recipe: &Recipe, device: &Device) -> CrossEntropyLoss {
     let smoothing = (recipe.label_smoothing > 0.0).then_some(recipe.label_smoothing);
     CrossEntropyLossConfig::new()
         .with_smoothing(smoothing)

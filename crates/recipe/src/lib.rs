@@ -1,12 +1,14 @@
 //! How a network is trained and on what: plain data, so that whoever names a recipe need not know how to cook it.
 
 mod score;
+mod supernet;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 pub use score::{ScoreName, Scores, ScoresError, UnknownScore, ZeroCost};
+pub use supernet::{Sampling, Subnets, SupernetRecipe};
 
 /// Settings of one training run: stochastic gradient descent with momentum and a cosine learning-rate schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,6 +127,11 @@ impl Recipe {
             0.0,
             0.999,
         )
+    }
+
+    /// Learning rate when the part `progress` of all steps, 0 to 1, is done.
+    pub fn rate_at(&self, progress: f64) -> f64 {
+        self.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     Architecture, Space, SpaceError,
     decision::is_active,
     error::Fault,
-    lower::{check_output, input_shape, lower_layer},
+    lower::{Naming, check_output, input_shape, lower_layer},
 };
 
 use self::{
@@ -167,8 +167,8 @@ impl Chain {
             Some((stage, index)) => {
                 let stage = &template.stages[stage];
                 if index < stage.depth_under(choices) {
-                    let (block, graph) =
-                        lower_layer((stage, index), shape, template.classes, choices)?;
+                    let layer = (stage, index, Naming::Plain);
+                    let (block, graph) = lower_layer(layer, shape, template.classes, choices)?;
                     let shape = graph.output_shape().dims().to_vec();
                     let layer = &stage.layers[index].name;
                     let piece = self.pieces.intern(layer, block.name(), graph);

@@ -6,6 +6,7 @@ mod cell;
 mod convolution;
 mod head;
 mod mbconv;
+mod paths;
 mod settings;
 
 use bespoke_graph::{Builder, Graph, NodeId, Shape};
@@ -17,6 +18,8 @@ use crate::{
     template::Template,
     value::Scalar,
 };
+
+pub(crate) use self::paths::Naming;
 
 use self::{body::Body, settings::Settings};
 
@@ -40,12 +43,17 @@ pub(crate) enum Block {
 }
 
 /// Builds the network of the template under the choices.
-pub(crate) fn lower(template: &Template, choices: &[u16]) -> Result<Graph, Fault> {
+pub(crate) fn lower(
+    template: &Template,
+    choices: &[u16],
+    naming: Naming<'_>,
+) -> Result<Graph, Fault> {
     let (mut builder, mut at) = Graph::builder(&input_shape(template, choices)?);
     let mut line = template.channels.line;
     for stage in &template.stages {
         for index in 0..stage.depth_under(choices) {
-            (_, at) = add_layer(&mut builder, at, (stage, index), template.classes, choices)?;
+            let layer = (stage, index, naming);
+            (_, at) = add_layer(&mut builder, at, layer, template.classes, choices)?;
             line = stage.layers[index].line;
         }
     }
@@ -55,14 +63,34 @@ pub(crate) fn lower(template: &Template, choices: &[u16]) -> Result<Graph, Fault
 
 /// Builds one layer of a stage by itself on an input of the shape given: which block it is, and the layer's operators.
 pub(crate) fn lower_layer(
-    (stage, index): (&Stage, usize),
+    layer: (&Stage, usize, Naming<'_>),
     input: &[usize],
     classes: usize,
     choices: &[u16],
 ) -> Result<(Block, Graph), Fault> {
     let (mut builder, at) = Graph::builder(input);
-    let (block, at) = add_layer(&mut builder, at, (stage, index), classes, choices)?;
+    let (block, at) = add_layer(&mut builder, at, layer, classes, choices)?;
+    let (stage, index, _) = layer;
     Ok((block, finish(builder, at, stage.layers[index].line)?))
+}
+
+/// Builds the layers of the template under the choices, each by itself on the shape that it is given.
+pub(crate) fn layers(
+    template: &Template,
+    choices: &[u16],
+    naming: Naming<'_>,
+) -> Result<Vec<Graph>, Fault> {
+    let mut shape = input_shape(template, choices)?.to_vec();
+    let mut layers = Vec::new();
+    for stage in &template.stages {
+        for index in 0..stage.depth_under(choices) {
+            let layer = (stage, index, naming);
+            let (_, graph) = lower_layer(layer, &shape, template.classes, choices)?;
+            shape = graph.output_shape().dims().to_vec();
+            layers.push(graph);
+        }
+    }
+    Ok(layers)
 }
 
 /// Channels, height and width of the network's input.
@@ -186,14 +214,14 @@ impl Block {
 fn add_layer(
     builder: &mut Builder,
     at: NodeId,
-    (stage, index): (&Stage, usize),
+    (stage, index, naming): (&Stage, usize, Naming<'_>),
     classes: usize,
     choices: &[u16],
 ) -> Result<(Block, NodeId), Fault> {
     let layer = &stage.layers[index];
     let (block, overrides) = Block::of(layer.block.resolve(choices))?;
     let settings = Settings::new(block, layer, overrides, choices, index == 0);
-    let mut body = Body::new(builder, at, layer);
+    let mut body = Body::new(builder, at, layer, choices, naming);
     block.lower(&settings, &mut body, classes)?;
     Ok((block, body.at()))
 }

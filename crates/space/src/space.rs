@@ -9,7 +9,7 @@ use crate::{
     decision::walk,
     error::Fault,
     format::Notation,
-    lower::lower,
+    lower::{Naming, layers, lower},
     template::{Document, Template},
     value,
 };
@@ -140,6 +140,35 @@ impl Space {
     /// # Errors
     /// When the layers do not fit each other under these choices.
     pub fn lower(&self, architecture: &Architecture) -> Result<Graph, SpaceError> {
-        lower(&self.template, architecture.choices()).map_err(|fault| fault.in_file(&self.file))
+        self.lower_named(architecture, Naming::Plain)
+    }
+
+    /// The same network, node by node, with names that tell the paths of the template apart: `LAYER[OPTION].PART`, with
+    /// the options that are texts or tables. Where a name stands in two of these networks, numbers alone differ there
+    /// (kernels, widths), so that the two can share weights.
+    ///
+    /// # Errors
+    /// When the layers do not fit each other under these choices.
+    pub fn lower_paths(&self, architecture: &Architecture) -> Result<Graph, SpaceError> {
+        self.lower_named(architecture, Naming::Paths(&self.decisions))
+    }
+
+    /// The layers of [`Space::lower_paths`], each by itself from the value before it, as input, to the one after it.
+    ///
+    /// # Errors
+    /// When the layers do not fit each other under these choices.
+    pub fn layers(&self, architecture: &Architecture) -> Result<Vec<Graph>, SpaceError> {
+        let naming = Naming::Paths(&self.decisions);
+        let layers = layers(&self.template, architecture.choices(), naming);
+        layers.map_err(|fault| fault.in_file(&self.file))
+    }
+
+    fn lower_named(
+        &self,
+        architecture: &Architecture,
+        naming: Naming<'_>,
+    ) -> Result<Graph, SpaceError> {
+        let graph = lower(&self.template, architecture.choices(), naming);
+        graph.map_err(|fault| fault.in_file(&self.file))
     }
 }

@@ -1,6 +1,6 @@
 //! How candidates are judged.
 
-use bespoke_recipe::{RecipeError, ZeroCost};
+use bespoke_recipe::{RecipeError, SupernetRecipe, ZeroCost};
 use serde::{Deserialize, Serialize};
 
 /// How candidates are judged, as the table `[evaluator]` of a study file states it: `name = "zero_cost"`,
@@ -13,6 +13,8 @@ pub enum EvaluatorConfig {
     Training {},
     /// Each has a score without training; the front of score and costs is trained when the search is over.
     ZeroCost(ZeroCost),
+    /// All networks of the space are trained together first; then each candidate is a subnet.
+    Supernet(SupernetRecipe),
 }
 
 // === impl EvaluatorConfig ===
@@ -24,6 +26,14 @@ impl Default for EvaluatorConfig {
 }
 
 impl EvaluatorConfig {
+    /// How the networks of the space are trained together, where they are.
+    pub fn supernet(&self) -> Option<&SupernetRecipe> {
+        match self {
+            Self::Supernet(supernet) => Some(supernet),
+            Self::Training {} | Self::ZeroCost(_) => None,
+        }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
@@ -32,6 +42,7 @@ impl EvaluatorConfig {
         match self {
             Self::Training {} => Ok(()),
             Self::ZeroCost(zero_cost) => zero_cost.check(),
+            Self::Supernet(supernet) => supernet.check(),
         }
     }
 }

@@ -54,4 +54,24 @@ pub enum Activity {
         /// Held-out accuracy in per cent.
         accuracy_percent: f64,
     },
+    /// An epoch of training weights that the networks of the space share has ended.
+    SharedTraining {
+        /// Epochs done.
+        epoch: u32,
+        /// Epochs asked for.
+        epochs: u32,
+        /// Mean loss over the epoch.
+        loss: f64,
+        /// What the learned distribution over networks comes to, where one is learned.
+        distribution: Option<LearnedDistribution>,
+    },
+}
+
+/// A distribution over the networks of a space that is being learned.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearnedDistribution {
+    /// Expected latency in milliseconds, as the look-up table prices it.
+    pub expected_latency_ms: f64,
+    /// Mean entropy of the choices in bits.
+    pub entropy_bits: f64,
 }

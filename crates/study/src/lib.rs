@@ -17,7 +17,7 @@ mod trial;
 
 pub use bespoke_search::pareto::Interval;
 pub use evaluator::EvaluatorConfig;
-pub use event::{Activity, Event};
+pub use event::{Activity, Event, LearnedDistribution};
 pub use front::{Front, FrontEntry, to_be_trained};
 pub use name::{NameError, StudyName};
 pub use objective::Objective;

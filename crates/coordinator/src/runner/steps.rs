@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespoke_accuracy::Scorer;
+use bespoke_accuracy::{Decision, Scorer};
 use bespoke_device::{TargetFingerprint, TargetSpec};
 use bespoke_graph::Graph;
 use bespoke_measure::Protocol;
@@ -104,6 +104,30 @@ impl Runner<'_> {
         });
     }
 
+    /// Does what the evaluator needs before the first trial; the machine is quiet between epochs if anyone asks for it.
+    pub(super) async fn prepare(&mut self) -> Result<(), CoordinatorError> {
+        let (evaluator, journal) = (self.lesson.evaluator.clone(), self.journal.clone());
+        let (quiet, halt) = (self.resources.quiet.clone(), self.halt.subscribe());
+        let prepared = blocking(move || {
+            let mut working = Some(quiet.blocking_read());
+            evaluator.prepare(&mut |progress| {
+                working = None;
+                journal.activity(Activity::SharedTraining {
+                    epoch: progress.epoch,
+                    epochs: progress.epochs,
+                    loss: progress.loss,
+                    distribution: None,
+                });
+                if *halt.borrow() {
+                    return Decision::Stop;
+                }
+                working = Some(quiet.blocking_read());
+                Decision::Continue
+            })
+        });
+        prepared.await?.map_err(CoordinatorError::Evaluation)
+    }
+
     /// Scores a trial's network when a trainer is free and nobody asks for quiet.
     pub(super) fn spawn_scoring(
         &mut self,
@@ -140,6 +164,7 @@ impl Runner<'_> {
         let course = Course {
             evaluator: self.lesson.evaluator.clone(),
             seed: seed::of_training(self.spec.seed, candidate.hash),
+            architecture: candidate.architecture,
             graph: candidate.graph,
             trial: trial.clone(),
             objectives: self.spec.objectives(),

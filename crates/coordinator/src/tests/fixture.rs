@@ -106,10 +106,10 @@ struct Trainer;
 impl Evaluators for Lessons {
     fn open(&self, spec: &StudySpec, _space: &Source) -> Result<Lesson, String> {
         if spec.data.folder.is_some() {
-            return Err("the folder is empty".to_owned());
+            return Err("[data]: the folder is empty".to_owned());
         }
         let scorer = match &spec.evaluator {
-            EvaluatorConfig::Training {} => None,
+            EvaluatorConfig::Training {} | EvaluatorConfig::Supernet(_) => None,
             EvaluatorConfig::ZeroCost(zero_cost) => {
                 let digits = DataSet::digits().train;
                 let scorer = Scorer::new(zero_cost, &digits, &[]);

@@ -214,6 +214,7 @@ fn course(halt: watch::Receiver<bool>, earlier: Vec<Trial>, quiet: Arc<RwLock<()
         .expect("it is new");
     Course {
         evaluator: lesson().evaluator,
+        architecture: space.format_architecture(&architecture),
         graph,
         seed: 0,
         trial,

@@ -196,7 +196,7 @@ pub struct WatchStudyRequest {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchStudyResponse {
     /// What happened.
-    #[prost(oneof = "watch_study_response::Event", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "watch_study_response::Event", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub event: ::core::option::Option<watch_study_response::Event>,
 }
 /// Nested message and enum types in `WatchStudyResponse`.
@@ -222,6 +222,9 @@ pub mod watch_study_response {
         /// An agent has taken a network that belongs to no trial, to learn the target from it.
         #[prost(message, tag = "6")]
         Sampling(super::Sampling),
+        /// An epoch of training weights that the networks of the space share has ended.
+        #[prost(message, tag = "7")]
+        SharedTraining(super::SharedTraining),
     }
 }
 /// No agent offers a target that the study needs.
@@ -275,6 +278,32 @@ pub struct Training {
     /// Held-out accuracy in per cent.
     #[prost(double, tag = "5")]
     pub accuracy_percent: f64,
+}
+/// An epoch of training weights that the networks of the space share has ended.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct SharedTraining {
+    /// Epochs done.
+    #[prost(uint32, tag = "1")]
+    pub epoch: u32,
+    /// Epochs asked for.
+    #[prost(uint32, tag = "2")]
+    pub epochs: u32,
+    /// Mean loss over the epoch.
+    #[prost(double, tag = "3")]
+    pub loss: f64,
+    /// What the learned distribution over networks comes to; absent where none is learned.
+    #[prost(message, optional, tag = "4")]
+    pub distribution: ::core::option::Option<LearnedDistribution>,
+}
+/// A distribution over the networks of a space that is being learned.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct LearnedDistribution {
+    /// Expected latency in milliseconds, as the look-up table prices it.
+    #[prost(double, tag = "1")]
+    pub expected_latency_ms: f64,
+    /// Mean entropy of the choices in bits.
+    #[prost(double, tag = "2")]
+    pub entropy_bits: f64,
 }
 /// Request of CancelStudy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4,7 +4,10 @@ use bespoke_graph::{Activation, Builder, Convolution, NodeId, Op, Pool};
 
 use crate::{error::Fault, stage::Layer};
 
-use super::settings::{Settings, SkipPath};
+use super::{
+    paths::Naming,
+    settings::{Settings, SkipPath},
+};
 
 /// Elements of any value of one sample; larger networks are refused.
 const MAX_ELEMENTS: usize = 1 << 26;
@@ -16,13 +19,33 @@ pub(super) struct Body<'a> {
     builder: &'a mut Builder,
     at: NodeId,
     layer: &'a Layer,
+    /// What the nodes' names begin with.
+    name: String,
+    naming: Naming<'a>,
 }
 
 // === impl Body ===
 
 impl<'a> Body<'a> {
-    pub fn new(builder: &'a mut Builder, at: NodeId, layer: &'a Layer) -> Self {
-        Self { builder, at, layer }
+    pub fn new(
+        builder: &'a mut Builder,
+        at: NodeId,
+        layer: &'a Layer,
+        choices: &[u16],
+        naming: Naming<'a>,
+    ) -> Self {
+        Self {
+            builder,
+            at,
+            layer,
+            name: naming.layer(layer, choices),
+            naming,
+        }
+    }
+
+    /// The name of a part of the layer that has been given a named option by itself.
+    pub fn part(&self, part: &str, option: &str) -> String {
+        self.naming.part(part, option)
     }
 
     /// The node that the layer has got to.
@@ -56,7 +79,7 @@ impl<'a> Body<'a> {
 
     /// Adds a node.
     pub fn push(&mut self, part: &str, op: Op, inputs: &[NodeId]) -> Result<NodeId, Fault> {
-        let name = format!("{}.{part}", self.layer.name);
+        let name = format!("{}.{part}", self.name);
         let node = self.builder.push(name, op, inputs);
         let node = node.map_err(|error| self.fault(error.to_string()))?;
         let elements = self.builder.shape(node).elements();

@@ -105,17 +105,18 @@ impl<'a> Edge<'a> {
     ) -> Result<NodeId, Fault> {
         body.go_to(from);
         let channels = body.channels()?;
+        let part = &body.part(self.name, self.operation);
         match self.operation {
             "none" => {
                 let shape = body.dims(from).to_vec();
-                return body.push(self.name, Op::Zeros { shape }, &[]);
+                return body.push(part, Op::Zeros { shape }, &[]);
             }
             "skip_connect" => {}
             "nor_conv_1x1" => {
-                body.act_conv_norm(self.name, Convolution::same(channels, 1, 1, 1))?;
+                body.act_conv_norm(part, Convolution::same(channels, 1, 1, 1))?;
             }
             "nor_conv_3x3" => {
-                body.act_conv_norm(self.name, Convolution::same(channels, 3, 1, 1))?;
+                body.act_conv_norm(part, Convolution::same(channels, 3, 1, 1))?;
             }
             "avg_pool_3x3" => {
                 let pool = Pool {
@@ -123,7 +124,7 @@ impl<'a> Edge<'a> {
                     stride: [1; 2],
                     padding: [1; 2],
                 };
-                body.then(self.name, Op::AvgPool(pool))?;
+                body.then(part, Op::AvgPool(pool))?;
             }
             other => {
                 let reason = format!("`{other}` is not an operation: there is {OPERATIONS}");

@@ -1,6 +1,6 @@
 //! What happens in a study.
 
-use bespoke_study::{Activity, Event, TrialId};
+use bespoke_study::{Activity, Event, LearnedDistribution, TrialId};
 use wire::watch_study_response::Event as WireEvent;
 
 use crate::{
@@ -34,6 +34,9 @@ impl TryFrom<wire::WatchStudyResponse> for Event {
             WireEvent::Measuring(measuring) => nested("measuring", measuring).map(Self::Activity),
             WireEvent::Sampling(sampling) => nested("sampling", sampling).map(Self::Activity),
             WireEvent::Training(training) => nested("training", training).map(Self::Activity),
+            WireEvent::SharedTraining(training) => {
+                nested("shared_training", training).map(Self::Activity)
+            }
         }
     }
 }
@@ -76,6 +79,20 @@ impl From<Activity> for WireEvent {
                 epochs,
                 loss,
                 accuracy_percent,
+            }),
+            Activity::SharedTraining {
+                epoch,
+                epochs,
+                loss,
+                distribution,
+            } => Self::SharedTraining(wire::SharedTraining {
+                epoch,
+                epochs,
+                loss,
+                distribution: distribution.map(|learned| wire::LearnedDistribution {
+                    expected_latency_ms: learned.expected_latency_ms,
+                    entropy_bits: learned.entropy_bits,
+                }),
             }),
         }
     }
@@ -126,14 +143,8 @@ impl TryFrom<wire::Training> for Activity {
             loss,
             accuracy_percent,
         } = message;
-        if !loss.is_finite() {
-            let reason = format!("must be finite, got {loss}");
-            return Err(ConvertError::new("loss", reason));
-        }
-        if epoch > epochs {
-            let reason = format!("must be at most `epochs`, which is {epochs}, got {epoch}");
-            return Err(ConvertError::new("epoch", reason));
-        }
+        check_epoch(epoch, epochs)?;
+        finite("loss", loss)?;
         Ok(Self::Training {
             trial: TrialId(trial_id),
             epoch,
@@ -142,4 +153,50 @@ impl TryFrom<wire::Training> for Activity {
             accuracy_percent: percent("accuracy_percent", accuracy_percent)?,
         })
     }
+}
+
+impl TryFrom<wire::SharedTraining> for Activity {
+    type Error = ConvertError;
+
+    fn try_from(message: wire::SharedTraining) -> Result<Self, Self::Error> {
+        let wire::SharedTraining {
+            epoch,
+            epochs,
+            loss,
+            distribution,
+        } = message;
+        check_epoch(epoch, epochs)?;
+        let learned = |learned: wire::LearnedDistribution| {
+            Ok(LearnedDistribution {
+                expected_latency_ms: finite("expected_latency_ms", learned.expected_latency_ms)?,
+                entropy_bits: finite("entropy_bits", learned.entropy_bits)?,
+            })
+        };
+        Ok(Self::SharedTraining {
+            epoch,
+            epochs,
+            loss: finite("loss", loss)?,
+            distribution: distribution.map(learned).transpose()?,
+        })
+    }
+}
+
+// === helpers ===
+
+fn finite(field: &'static str, number: f64) -> Result<f64, ConvertError> {
+    match number.is_finite() {
+        true => Ok(number),
+        false => Err(ConvertError::new(
+            field,
+            format!("must be finite, got {number}"),
+        )),
+    }
+}
+
+fn check_epoch(epoch: u32, epochs: u32) -> Result<(), ConvertError> {
+    if epoch > epochs {
+        let reason = format!("must be at most `epochs`, which is {epochs}, got {epoch}");
+        return Err(ConvertError::new("epoch", reason));
+    }
+    Ok(())
 }

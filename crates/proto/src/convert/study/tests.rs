@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use bespoke_graph::Cost;
 use bespoke_measure::{Estimate, PriceSource};
-use bespoke_study::{Accuracy, Activity, Event, StudyName, Trial, TrialId, TrialState};
+use bespoke_study::{
+    Accuracy, Activity, Event, LearnedDistribution, StudyName, Trial, TrialId, TrialState,
+};
 use prost_types::Duration as WireDuration;
 
 use super::{
@@ -155,6 +157,21 @@ fn events_of_every_kind_round_trip() {
             architecture: "a|b".to_owned(),
             agent: "pi-4".to_owned(),
             target,
+        },
+        Activity::SharedTraining {
+            epoch: 1,
+            epochs: 2,
+            loss: 0.5,
+            distribution: None,
+        },
+        Activity::SharedTraining {
+            epoch: 2,
+            epochs: 2,
+            loss: 0.25,
+            distribution: Some(LearnedDistribution {
+                expected_latency_ms: 1.5,
+                entropy_bits: 2.0,
+            }),
         },
     ] {
         round_trips::<wire::WatchStudyResponse, _>(Event::Activity(activity));

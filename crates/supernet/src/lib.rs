@@ -1,0 +1,23 @@
+//! Supernets: the networks of a search space, trained together on shared weights.
+//!
+//! A [`Supernet`] trains networks that a [`Sampler`] draws from a space; any architecture is then a subnet, a model like
+//! any other, with batch-norm statistics of its own. [`SupernetEvaluator`] tells candidates' accuracies by it; [`Fbnet`] and
+//! [`Proxylessnas`] learn a distribution over the networks together with the weights. [`save`] and
+//! [`load`] keep one on disk.
+
+mod differentiable;
+mod error;
+mod evaluator;
+mod file;
+mod sampling;
+mod supernet;
+
+pub use differentiable::{
+    Distribution, ExpectedLatency, Fbnet, FbnetSettings, LatencyLoss, LatencyTable, Paths,
+    Proxylessnas, ProxylessnasSettings, Search, SearchReport, Update,
+};
+pub use error::SupernetError;
+pub use evaluator::SupernetEvaluator;
+pub use file::{load, save};
+pub use sampling::Sampler;
+pub use supernet::{Subnet, Supernet};

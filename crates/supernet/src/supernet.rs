@@ -1,0 +1,212 @@
+//! The supernet of a search space.
+
+use std::sync::Arc;
+
+use bespoke_accuracy::DataSet;
+use bespoke_graph::{Graph, Model, Weights};
+use bespoke_net::{
+    Batches, EpochReport, Evaluation, SharedState, SharedWeights, TrainError, evaluate,
+};
+use bespoke_recipe::{Recipe, Sampling};
+use bespoke_space::{Architecture, Space};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Sampler, SupernetError};
+
+/// All networks of a space on shared weights.
+///
+/// A weight belongs to a place in the template and to the named options there: `LAYER[OPTION].PART`. Options that are
+/// numbers share: a kernel is the middle of the largest, a width the first channels, a depth the first layers
+/// (Cai et al., Once-for-All, ICLR 2020).
+pub struct Supernet {
+    space: Space,
+    sampler: Sampler,
+    data: Arc<DataSet>,
+    recipe: Recipe,
+    seed: u64,
+    weights: SharedWeights,
+    epochs_trained: u32,
+}
+
+/// A network of the supernet, cut out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subnet {
+    /// The live graph as the space lowers it, with its weights, ending in logits.
+    pub model: Model,
+    /// What it says about the images held out.
+    pub evaluation: Evaluation,
+}
+
+/// Stream of the generator that an epoch's images are drawn from, its number added; its networks are drawn from another.
+const IMAGES_STREAM: u64 = 1 << 32;
+const NETWORKS_STREAM: u64 = 2 << 32;
+/// Images that a subnet's batch-norm statistics are taken from.
+const CALIBRATION_IMAGES: usize = 1024;
+/// Images that are tested at a time.
+const TEST_BATCH: usize = 128;
+
+// === impl Supernet ===
+
+impl Supernet {
+    /// Draws fresh weights.
+    ///
+    /// # Errors
+    /// When the choices of the space cannot share weights, a network does not fit the data, or a setting is out of its
+    /// range.
+    pub fn new(
+        space: Space,
+        data: Arc<DataSet>,
+        recipe: &Recipe,
+        sampling: Sampling,
+        seed: u64,
+    ) -> Result<Self, SupernetError> {
+        let images = data.train.count();
+        if recipe.batch_size > images {
+            let batch_size = recipe.batch_size;
+            return Err(TrainError::BatchTooLarge { batch_size, images }.into());
+        }
+        let sampler = Sampler::new(&space, sampling)?;
+        let mut supernet = Self {
+            weights: SharedWeights::new(recipe, seed)?,
+            space,
+            sampler,
+            data,
+            recipe: recipe.clone(),
+            seed,
+            epochs_trained: 0,
+        };
+        supernet.admit_all()?;
+        Ok(supernet)
+    }
+
+    /// Goes on from what [`Supernet::state`] told after so many epochs.
+    ///
+    /// # Errors
+    /// When the state is not that of a supernet; nothing has changed then.
+    pub fn resume(&mut self, state: SharedState, epochs_trained: u32) -> Result<(), SupernetError> {
+        self.weights = SharedWeights::with_state(&self.recipe, self.seed, state)?;
+        self.epochs_trained = epochs_trained;
+        Ok(())
+    }
+
+    /// Weights and optimiser as they are now.
+    pub fn state(&self) -> SharedState {
+        self.weights.state()
+    }
+
+    /// The space.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Which networks are drawn.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Epochs trained so far.
+    pub fn epochs_trained(&self) -> u32 {
+        self.epochs_trained
+    }
+
+    /// Epochs of the whole training.
+    pub fn epochs(&self) -> u32 {
+        self.recipe.epochs
+    }
+
+    /// Sees all images once; each step trains the networks that the sampling draws for it.
+    ///
+    /// # Errors
+    /// When all epochs are trained or the loss is no longer a number; after the last, the weights are those of the step
+    /// before.
+    pub fn epoch(&mut self) -> Result<EpochReport, SupernetError> {
+        let Recipe {
+            epochs,
+            batch_size,
+            augment,
+            ..
+        } = self.recipe;
+        if self.epochs_trained == epochs {
+            return Err(TrainError::Finished { epochs }.into());
+        }
+        let epoch = u64::from(self.epochs_trained);
+        let data = self.data.clone();
+        let images = generator(self.seed, IMAGES_STREAM + epoch);
+        let mut networks = generator(self.seed, NETWORKS_STREAM + epoch);
+        let batches = Batches::new(&data.train, batch_size, augment, images)?;
+        let steps = batches.len() as f64;
+        let (mut total, mut rate) = (0.0, 0.0);
+        for (at, batch) in batches.enumerate() {
+            let done = f64::from(self.epochs_trained) + at as f64 / steps;
+            rate = self.recipe.rate_at(done / f64::from(epochs));
+            let drawn = self.sampler.draw(&self.space, &mut networks);
+            let drawn = drawn.iter().map(|one| self.network(one));
+            let drawn = drawn.collect::<Result<Vec<_>, _>>()?;
+            total += self.weights.step(&drawn, &batch, rate)?;
+        }
+        self.epochs_trained += 1;
+        Ok(EpochReport {
+            epoch: self.epochs_trained,
+            loss: total / steps,
+            learning_rate: rate,
+        })
+    }
+
+    /// Cuts an architecture out: its weights, with batch-norm statistics of its own, and how well it does on the images
+    /// held out.
+    ///
+    /// # Errors
+    /// When the architecture does not fit the data.
+    pub fn subnet(&mut self, architecture: &Architecture) -> Result<Subnet, SupernetError> {
+        let batch = self.recipe.batch_size;
+        let batches = CALIBRATION_IMAGES.div_ceil(batch);
+        let network = self.network(architecture)?;
+        let train = &self.data.train;
+        let weights = self.weights.calibrated(&network, train, batch, batches)?;
+        let graph = self.space.lower(architecture)?.live();
+        let model = Model::new(graph.clone(), renamed(&weights, &network, &graph))?;
+        let device = self.recipe.device;
+        let evaluation = evaluate(&model, &self.data.held_out, TEST_BATCH, device)?;
+        Ok(Subnet { model, evaluation })
+    }
+
+    /// Draws the weights of all options, each in the largest network otherwise, so that what cannot be shared is found
+    /// now and the order of the networks to come does not decide what is drawn.
+    fn admit_all(&mut self) -> Result<(), SupernetError> {
+        let largest = self.sampler.largest().clone();
+        let mut networks = vec![largest.clone(), self.sampler.smallest().clone()];
+        networks.extend(self.space.neighbours(&largest));
+        for architecture in &networks {
+            let network = self.network(architecture)?;
+            self.weights.admit(&network)?;
+        }
+        Ok(())
+    }
+
+    fn network(&self, architecture: &Architecture) -> Result<Graph, SupernetError> {
+        Ok(self.space.lower_paths(architecture)?.live())
+    }
+}
+
+// === helpers ===
+
+pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
+
+/// The weights under the names of the same graph without paths.
+fn renamed(weights: &Weights, paths: &Graph, plain: &Graph) -> Weights {
+    let names = paths.parameters().into_iter().zip(plain.parameters());
+    let mut renamed = Weights::default();
+    for (path, plain) in names {
+        let tensor = weights.get(&path.name).expect("it is the network's");
+        renamed.insert(plain.name, tensor.clone());
+    }
+    renamed
+}
+
+#[cfg(test)]
+mod tests;
