@@ -244,7 +244,7 @@ impl Run<'_> {
         target.batch = 1;
         let order = Order {
             target: &target,
-            onnx: &onnx,
+            onnx,
             protocol: &Protocol::default(),
             seed: 0,
         };

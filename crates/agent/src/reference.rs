@@ -1,5 +1,7 @@
 //! The reference network: small, always the same, and made of what mobile networks are made of.
 
+use std::sync::LazyLock;
+
 use bespoke_graph::{Activation, Convolution, ExportOptions, Graph, Model, NodeId, Op, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +18,12 @@ const FEATURES: usize = 1024;
 /// The network as an ONNX file, with random weights: a convolution and three inverted residuals (Sandler et al.,
 /// "MobileNetV2", 2018) on 96 pixels, then linear layers with a million weights; 7 million multiply-accumulates. The ones
 /// tell of neighbours that take the core's time and units, the others of those that take the memory's.
-pub(crate) fn onnx() -> Vec<u8> {
+pub(crate) fn onnx() -> &'static [u8] {
+    static ONNX: LazyLock<Vec<u8>> = LazyLock::new(model);
+    &ONNX
+}
+
+fn model() -> Vec<u8> {
     let (mut builder, input) = Graph::builder(&[3, PIXELS, PIXELS]);
     let mut names = 0..;
     let mut push = |op: Op, from: NodeId| {

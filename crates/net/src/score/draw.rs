@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::ScoreError;
+use super::{ScoreError, Subject};
 use crate::body::Body;
 
 /// How weights are drawn.
@@ -55,15 +55,11 @@ pub(super) fn weights(graph: &Graph, draw: Draw, seed: u64) -> Weights {
     weights
 }
 
-/// A live graph with fresh weights, ready to be differentiated.
-pub(super) fn body(
-    graph: &Graph,
-    draw: Draw,
-    seed: u64,
-    device: &Device,
-) -> Result<Body, ScoreError> {
-    let weights = weights(graph, draw, seed);
-    Ok(Body::new(&Model::new(graph.clone(), weights)?, device))
+/// The subject's graph with fresh weights, ready to be differentiated.
+pub(super) fn body(subject: &Subject<'_>, draw: Draw, device: &Device) -> Result<Body, ScoreError> {
+    let weights = weights(&subject.graph, draw, subject.seed);
+    let model = Model::new(subject.graph.clone(), weights)?;
+    Ok(Body::new(&model, device))
 }
 
 fn values(graph: &Graph, parameter: &Parameter, draw: Draw, rng: &mut impl Rng) -> Vec<f32> {

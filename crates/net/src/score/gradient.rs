@@ -58,12 +58,7 @@ pub(super) fn grasp(subject: &Subject<'_>) -> Result<f64, ScoreError> {
 pub(super) fn fisher(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let images = subject.images(ScoreName::Fisher)?;
     let device = Device::flex().autodiff();
-    let body = body(
-        &subject.graph,
-        Draw::Uniform { times: 1.0 },
-        subject.seed,
-        &device,
-    )?;
+    let body = body(subject, Draw::Uniform { times: 1.0 }, &device)?;
     // Only leaves keep a gradient: a zero that is added to a layer's value has the same as the value.
     let mut layers: Vec<(Value, Value)> = Vec::new();
     let output = body.forward_by(batch(images, &device), |_, call| {
@@ -117,7 +112,7 @@ pub(super) fn fisher(subject: &Subject<'_>) -> Result<f64, ScoreError> {
 /// outputs. In 64-bit floats: R grows exponentially with depth.
 pub(super) fn synflow(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let device = Device::flex().autodiff();
-    let body = body(&subject.graph, Draw::Positive, subject.seed, &device)?.widened();
+    let body = body(subject, Draw::Positive, &device)?.widened();
     let elements = subject.graph.input_shape().elements();
     let input = Tensor::<2>::ones([1, elements], (&device, DType::F64));
     let output = body.forward_by(input, |_, mut call: Call<'_>| match call.layer {
@@ -146,12 +141,7 @@ fn sum_over_layers(
     of: impl Fn(Tensor<1>, Tensor<1>) -> f64,
 ) -> Result<f64, ScoreError> {
     let device = Device::flex().autodiff();
-    let body = body(
-        &subject.graph,
-        Draw::Uniform { times },
-        subject.seed,
-        &device,
-    )?;
+    let body = body(subject, Draw::Uniform { times }, &device)?;
     let output = body.forward(batch(images, &device));
     let gradients = loss(output, images, &device).backward();
     Ok(over_layers(&body, &gradients, of))

@@ -29,12 +29,7 @@ struct Symmetric {
 pub(super) fn jacob_cov(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let images = subject.several_images(ScoreName::JacobCov)?;
     let device = Device::flex().autodiff();
-    let body = body(
-        &subject.graph,
-        Draw::Uniform { times: 1.0 },
-        subject.seed,
-        &device,
-    )?;
+    let body = body(subject, Draw::Uniform { times: 1.0 }, &device)?;
     let input = batch(images, &device).require_grad();
     let gradients = body.forward(input.clone()).sum().backward();
     let Some(gradient) = input.grad(&gradients) else {
@@ -61,7 +56,7 @@ pub(super) fn naswot(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let graph = &subject.graph;
     // With a tape, so that batch normalisation takes the statistics of the batch.
     let tape = device.clone().autodiff();
-    let body = body(graph, Draw::Uniform { times: 1.0 }, subject.seed, &tape)?;
+    let body = body(subject, Draw::Uniform { times: 1.0 }, &tape)?;
     let count = images.count();
     let mut agreements = Symmetric::zeros(count);
     body.forward_by(batch(images, &tape), |at, call| {

@@ -25,7 +25,7 @@ const CHANGE: f32 = 0.01;
 /// as in the paper's text, where its code reads running statistics that have seen two batches.
 pub(super) fn zen(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let device = Device::flex().autodiff();
-    let body = body(&subject.graph, Draw::Normal, subject.seed, &device)?;
+    let body = body(subject, Draw::Normal, &device)?;
     let elements = subject.graph.input_shape().elements();
     let mut rng = generator(subject.seed, INPUT_STREAM);
     let mut noise = || -> Tensor<2> {
