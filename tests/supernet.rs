@@ -51,4 +51,8 @@ fn settings_of_shared_weights_are_checked_by_name() {
         "[evaluator]\nname = \"supernet\"\nepochs = 0\n",
         "`epochs` must be between 1 and",
     );
+    refused(
+        "[evaluator]\nname = \"supernet\"\nsampling = { complexity_aware = { levels = 0, networks = 1 } }\n",
+        "`sampling.complexity_aware.levels` must be between 1 and",
+    );
 }

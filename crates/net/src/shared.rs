@@ -220,6 +220,17 @@ impl SharedWeights {
         Ok(total * share)
     }
 
+    /// The loss of a network on images, with batch normalisation as in training; no weight changes.
+    ///
+    /// # Errors
+    /// When the network cannot share its weights.
+    pub fn loss(&mut self, network: &Graph, batch: &Batch) -> Result<f32, TrainError> {
+        let body = self.untrained(network)?;
+        let (input, targets) = batch.tensors(self.place.device());
+        let loss = self.loss.forward(body.forward(input), targets);
+        Ok(loss.into_scalar::<f32>())
+    }
+
     /// A network's weights with statistics of its own: means over all batches, as they are seen in training.
     ///
     /// # Errors
@@ -233,11 +244,7 @@ impl SharedWeights {
         batches: usize,
     ) -> Result<Weights, TrainError> {
         check_images(network, images)?;
-        self.place.enter();
-        self.admit(network)?;
-        let constants = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
-        let leaves = self.leaves([network]).into_iter().map(constants).collect();
-        let mut body = self.body(network, &leaves);
+        let mut body = self.untrained(network)?;
         let rng = generator(self.seed, 0);
         let all = Batches::new(images, batch_size, bespoke_recipe::Augment::None, rng)?;
         for (at, batch) in all.take(batches.max(1)).enumerate() {
@@ -246,6 +253,15 @@ impl SharedWeights {
         }
         body.settle();
         Ok(body.weights())
+    }
+
+    /// A network on its parts of the weights, to which no gradient comes back.
+    fn untrained(&mut self, network: &Graph) -> Result<Body, TrainError> {
+        self.place.enter();
+        self.admit(network)?;
+        let constants = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
+        let leaves = self.leaves([network]).into_iter().map(constants).collect();
+        Ok(self.body(network, &leaves))
     }
 
     /// The parameters of networks as leaves that gradients come back to.

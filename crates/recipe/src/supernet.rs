@@ -31,6 +31,27 @@ pub enum Sampling {
         /// How many are drawn beside the two.
         random: u32,
     },
+    /// Networks of one level of complexity, which is the level of the step before or one beside it (Tang et al.,
+    /// ElasticViT, ICCV 2023: networks of very different size pull shared weights in different directions). With them,
+    /// always a small network of that level.
+    ///
+    /// Unlike the paper, whose levels are 100 to 1,200 million multiply-accumulates, levels divide what lies between the
+    /// smallest and the largest network of the space, each as many times as complex as the one below.
+    ComplexityAware {
+        /// Levels of complexity; eight in the paper's code.
+        levels: u32,
+        /// How many are drawn at each step beside the small one; three in the paper's code.
+        networks: u32,
+    },
+    /// The same, and ever more of the networks are drawn from those of the level that did best so far.
+    PerformanceAware {
+        /// Levels of complexity.
+        levels: u32,
+        /// How many are drawn at each step beside the small one.
+        networks: u32,
+        /// How many are kept for each level; 150 in the paper's code, 50 from 500 million multiply-accumulates on.
+        bank: u32,
+    },
 }
 
 /// Which weights the subnets of a study have.
@@ -63,11 +84,61 @@ impl SupernetRecipe {
     /// Names the first setting that is out of range.
     pub fn check(&self) -> Result<(), RecipeError> {
         crate::in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
+        let in_range = |key, value, low, high| crate::in_range(key, f64::from(value), low, high);
         match self.sampling {
             Sampling::Uniform => Ok(()),
             Sampling::Sandwich { random } => {
-                crate::in_range("sampling.sandwich.random", f64::from(random), 0.0, 64.0)
+                in_range("sampling.sandwich.random", random, 0.0, 64.0)
+            }
+            Sampling::ComplexityAware { levels, networks } => {
+                in_range("sampling.complexity_aware.levels", levels, 1.0, 64.0)?;
+                in_range("sampling.complexity_aware.networks", networks, 1.0, 64.0)
+            }
+            Sampling::PerformanceAware {
+                levels,
+                networks,
+                bank,
+            } => {
+                in_range("sampling.performance_aware.levels", levels, 1.0, 64.0)?;
+                in_range("sampling.performance_aware.networks", networks, 1.0, 64.0)?;
+                in_range("sampling.performance_aware.bank", bank, 1.0, 1000.0)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(sampling: &str) -> Result<SupernetRecipe, toml::de::Error> {
+        toml::from_str(&format!("sampling = {sampling}"))
+    }
+
+    #[test]
+    fn ways_to_draw_are_written_by_name() {
+        let recipe = read("{ complexity_aware = { levels = 8, networks = 3 } }");
+        let expected = Sampling::ComplexityAware {
+            levels: 8,
+            networks: 3,
+        };
+        assert_eq!(recipe.expect("it is known").sampling, expected);
+        let recipe = read("{ performance_aware = { levels = 8, networks = 3, bank = 50 } }");
+        let expected = Sampling::PerformanceAware {
+            levels: 8,
+            networks: 3,
+            bank: 50,
+        };
+        assert_eq!(recipe.expect("it is known").sampling, expected);
+        let error = read("{ complexity_aware = { levels = 8, networks = 3, bank = 50 } }");
+        assert!(error.expect_err("no bank").to_string().contains("bank"));
+    }
+
+    #[test]
+    fn a_way_to_draw_out_of_range_is_named() {
+        let recipe = read("{ performance_aware = { levels = 8, networks = 3, bank = 0 } }");
+        let error = recipe.expect("it is known").check();
+        let key = error.expect_err("nothing could be kept").key;
+        assert_eq!(key, "sampling.performance_aware.bank");
     }
 }

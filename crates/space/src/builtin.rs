@@ -3,7 +3,11 @@
 use crate::Space;
 
 /// Name and text of each file under `search_spaces`.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
+    (
+        "elasticvit",
+        include_str!("../../../search_spaces/elasticvit.toml"),
+    ),
     ("fbnet", include_str!("../../../search_spaces/fbnet.toml")),
     (
         "fbnet_imagenet",

@@ -8,6 +8,7 @@ mod head;
 mod mbconv;
 mod paths;
 mod settings;
+mod transformer;
 
 use bespoke_graph::{Builder, Graph, NodeId, Shape};
 
@@ -37,6 +38,7 @@ pub(crate) enum Block {
     Cell,
     Residual,
     Bottleneck,
+    Transformer,
     NormAct,
     GlobalPool,
     Classifier,
@@ -116,7 +118,7 @@ pub(crate) fn check_output(template: &Template, shape: &Shape, line: u32) -> Res
 // === impl Block ===
 
 impl Block {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Conv,
         Self::DepthwiseSeparable,
         Self::MbConv,
@@ -125,6 +127,7 @@ impl Block {
         Self::Cell,
         Self::Residual,
         Self::Bottleneck,
+        Self::Transformer,
         Self::NormAct,
         Self::GlobalPool,
         Self::Classifier,
@@ -171,6 +174,7 @@ impl Block {
             Self::Cell => "cell",
             Self::Residual => "residual",
             Self::Bottleneck => "bottleneck",
+            Self::Transformer => "transformer",
             Self::NormAct => "norm_act",
             Self::GlobalPool => "global_pool",
             Self::Classifier => "classifier",
@@ -189,6 +193,7 @@ impl Block {
             Self::Cell => &cell::CELL_KEYS,
             Self::Residual => &cell::RESIDUAL_KEYS,
             Self::Bottleneck => &bottleneck::KEYS,
+            Self::Transformer => &transformer::KEYS,
             Self::NormAct => &head::NORM_ACT_KEYS,
             Self::Classifier => &head::CLASSIFIER_KEYS,
         }
@@ -204,6 +209,7 @@ impl Block {
             Self::Cell => cell::cell(set, body),
             Self::Residual => cell::residual(set, body),
             Self::Bottleneck => bottleneck::bottleneck(set, body),
+            Self::Transformer => transformer::transformer(set, body),
             Self::NormAct => head::norm_act(set, body),
             Self::GlobalPool => head::global_pool(body),
             Self::Classifier => head::classifier(set, body, classes),

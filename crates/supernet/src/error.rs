@@ -21,6 +21,9 @@ pub enum SupernetError {
     /// Weights do not belong to a subnet.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// What a sampler shall go on from was not told by one of the same space and sampling.
+    #[error("the state of the sampling is that of another space or sampling")]
+    OtherSampling,
     /// A setting is out of its range.
     #[error("`{key}` {reason}")]
     Setting {

@@ -12,7 +12,7 @@ use std::{
 use bespoke_net::{SharedParameter, SharedState};
 use serde::{Deserialize, Serialize};
 
-use crate::{Supernet, SupernetError};
+use crate::{SamplerState, Supernet, SupernetError, SupernetState};
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +21,7 @@ struct Head {
     /// What the state belongs to: see [`save`].
     of: String,
     epochs_trained: u32,
+    sampler: SamplerState,
     draws: u64,
     steps: u64,
     parameters: Vec<Entry>,
@@ -72,9 +73,10 @@ pub fn load(supernet: &mut Supernet, of: &str, path: &Path) -> Result<(), Supern
         file => file.map_err(|error| fault(format!("cannot be read: {error}")))?,
     };
     let mut file = BufReader::new(file);
-    let (head, state) = read(&mut file).map_err(|error| fault(format!("is damaged: {error}")))?;
-    match head.of == of {
-        true => supernet.resume(state, head.epochs_trained),
+    let (of_file, state) =
+        read(&mut file).map_err(|error| fault(format!("is damaged: {error}")))?;
+    match of_file == of {
+        true => supernet.resume(state),
         false => Ok(()),
     }
 }
@@ -87,16 +89,22 @@ fn write(to: &mut impl Write, supernet: &Supernet, of: &str) -> std::io::Result<
         dims: parameter.dims,
         has_velocity: parameter.velocity.is_some(),
     };
+    let SharedState {
+        draws,
+        steps,
+        parameters,
+    } = &state.weights;
     let head = Head {
         of: of.to_owned(),
-        epochs_trained: supernet.epochs_trained(),
-        draws: state.draws,
-        steps: state.steps,
-        parameters: state.parameters.iter().map(entry).collect(),
+        epochs_trained: state.epochs_trained,
+        sampler: state.sampler,
+        draws: *draws,
+        steps: *steps,
+        parameters: parameters.iter().map(entry).collect(),
     };
     serde_json::to_writer(&mut *to, &head)?;
     to.write_all(b"\n")?;
-    for parameter in &state.parameters {
+    for parameter in parameters {
         let velocity = parameter.velocity.iter().flatten();
         for value in parameter.values.iter().chain(velocity) {
             to.write_all(&value.to_le_bytes())?;
@@ -105,13 +113,13 @@ fn write(to: &mut impl Write, supernet: &Supernet, of: &str) -> std::io::Result<
     Ok(())
 }
 
-fn read(from: &mut impl BufRead) -> std::io::Result<(Head, SharedState)> {
+/// What a state belongs to, and the state.
+fn read(from: &mut impl BufRead) -> std::io::Result<(String, SupernetState)> {
     let mut line = Vec::new();
     from.by_ref().take(MOST_HEAD).read_until(b'\n', &mut line)?;
-    let mut head: Head = serde_json::from_slice(&line)?;
-    let entries = std::mem::take(&mut head.parameters);
-    let mut parameters = Vec::with_capacity(entries.len());
-    for entry in entries {
+    let head: Head = serde_json::from_slice(&line)?;
+    let mut parameters = Vec::with_capacity(head.parameters.len());
+    for entry in head.parameters {
         let elements = entry
             .dims
             .iter()
@@ -128,12 +136,17 @@ fn read(from: &mut impl BufRead) -> std::io::Result<(Head, SharedState)> {
             dims: entry.dims,
         });
     }
-    let state = SharedState {
+    let weights = SharedState {
         draws: head.draws,
         steps: head.steps,
         parameters,
     };
-    Ok((head, state))
+    let state = SupernetState {
+        epochs_trained: head.epochs_trained,
+        sampler: head.sampler,
+        weights,
+    };
+    Ok((head.of, state))
 }
 
 /// So many floats; a file that ends early is an error before memory is taken for what it lacks.

@@ -19,5 +19,5 @@ pub use differentiable::{
 pub use error::SupernetError;
 pub use evaluator::SupernetEvaluator;
 pub use file::{load, save};
-pub use sampling::Sampler;
-pub use supernet::{Subnet, Supernet};
+pub use sampling::{Sampler, SamplerState};
+pub use supernet::{Subnet, Supernet, SupernetState};

@@ -1,9 +1,17 @@
 //! Which networks a supernet trains next.
 
+mod bank;
+mod levels;
+
 use bespoke_recipe::Sampling;
 use bespoke_space::{Architecture, Space};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
+use self::{
+    bank::{Bank, Kept},
+    levels::Levels,
+};
 use crate::SupernetError;
 
 /// Draws the networks of each step.
@@ -12,6 +20,17 @@ pub struct Sampler {
     sampling: Sampling,
     largest: Architecture,
     smallest: Architecture,
+    levels: Levels,
+    state: SamplerState,
+}
+
+/// What a sampler remembers from one step to the next: the level of complexity, and the networks that did best.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerState {
+    /// The level that the last step trained, from 0.
+    level: usize,
+    bank: Bank,
 }
 
 // === impl Sampler ===
@@ -24,10 +43,18 @@ impl Sampler {
     /// When layers do not fit each other.
     pub fn new(space: &Space, sampling: Sampling) -> Result<Self, SupernetError> {
         let extreme = |sign: i128| extreme(space, |macs| sign * i128::from(macs));
+        let (largest, smallest) = (extreme(1)?, extreme(-1)?);
+        let count = match sampling {
+            Sampling::Uniform | Sampling::Sandwich { .. } => 1,
+            Sampling::ComplexityAware { levels, .. }
+            | Sampling::PerformanceAware { levels, .. } => levels as usize,
+        };
         Ok(Self {
             sampling,
-            largest: extreme(1)?,
-            smallest: extreme(-1)?,
+            levels: Levels::new(space, &smallest, &largest, count)?,
+            largest,
+            smallest,
+            state: SamplerState::default(),
         })
     }
 
@@ -41,16 +68,115 @@ impl Sampler {
         &self.smallest
     }
 
-    /// The networks of one step.
-    pub fn draw(&self, space: &Space, rng: &mut ChaCha8Rng) -> Vec<Architecture> {
+    /// What is remembered of the steps so far.
+    pub fn state(&self) -> &SamplerState {
+        &self.state
+    }
+
+    /// Goes on from what [`Sampler::state`] told.
+    ///
+    /// # Errors
+    /// When the state is that of another space or sampling; nothing has changed then.
+    pub fn resume(&mut self, space: &Space, state: SamplerState) -> Result<(), SupernetError> {
+        let count = self.levels.count();
+        if state.level >= count || !state.bank.is_of(space, count) {
+            return Err(SupernetError::OtherSampling);
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    /// The networks of one step, when the part `progress` of the training, 0 to 1, is done.
+    ///
+    /// # Errors
+    /// When layers do not fit each other.
+    pub fn draw(
+        &mut self,
+        space: &Space,
+        progress: f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<Architecture>, SupernetError> {
         match self.sampling {
-            Sampling::Uniform => vec![space.sample(rng)],
+            Sampling::Uniform => Ok(vec![space.sample(rng)]),
             Sampling::Sandwich { random } => {
                 let mut drawn = vec![self.largest.clone(), self.smallest.clone()];
                 drawn.extend((0..random).map(|_| space.sample(rng)));
-                drawn
+                Ok(drawn)
+            }
+            Sampling::ComplexityAware { networks, .. } => {
+                self.draw_of_level(space, networks, None, rng)
+            }
+            Sampling::PerformanceAware { networks, bank, .. } => {
+                let trust = (bank as usize, bank::probability(progress));
+                self.draw_of_level(space, networks, Some(trust), rng)
             }
         }
+    }
+
+    /// Tells the losses of networks just trained: those that did well are kept, where the sampling keeps any. All losses
+    /// between two calls of [`Sampler::judge_kept`] are on the same images.
+    ///
+    /// # Errors
+    /// What `loss` returns.
+    pub fn judge(
+        &mut self,
+        drawn: &[Architecture],
+        mut loss: impl FnMut(&Architecture) -> Result<f32, SupernetError>,
+    ) -> Result<(), SupernetError> {
+        let Sampling::PerformanceAware { bank: most, .. } = self.sampling else {
+            return Ok(());
+        };
+        let level = self.state.level;
+        for architecture in drawn {
+            let is_new = !self.state.bank.has(level, architecture);
+            if is_new && architecture != self.levels.small(level) {
+                let kept = Kept::new(architecture, loss(architecture)?);
+                self.state.bank.offer(level, kept, most as usize);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the losses of all networks that are kept anew: weights and images are no longer what they were.
+    ///
+    /// # Errors
+    /// What `loss` returns.
+    pub fn judge_kept(
+        &mut self,
+        space: &Space,
+        mut loss: impl FnMut(&Architecture) -> Result<f32, SupernetError>,
+    ) -> Result<(), SupernetError> {
+        for kept in self.state.bank.all_mut() {
+            let architecture = kept.architecture(space);
+            *kept = Kept::new(&architecture, loss(&architecture)?);
+        }
+        Ok(())
+    }
+
+    /// Networks of the level of the last step or one beside it, and a small one of that level. With `trust`, the size of
+    /// the bank and the probability of a draw from it, once it is more than half full.
+    fn draw_of_level(
+        &mut self,
+        space: &Space,
+        networks: u32,
+        trust: Option<(usize, f64)>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<Architecture>, SupernetError> {
+        let level = self.levels.next(self.state.level, rng);
+        self.state.level = level;
+        let mut drawn = Vec::with_capacity(networks as usize + 1);
+        for _ in 0..networks {
+            let known = trust.and_then(|(most, probability)| {
+                let kept = self.state.bank.draw(level, most, probability, rng)?;
+                Some(kept.architecture(space))
+            });
+            drawn.push(match known {
+                Some(known) => known,
+                None => self.levels.draw(level, space, rng)?,
+            });
+        }
+        drawn.push(self.levels.small(level).clone());
+        Ok(drawn)
     }
 }
 
@@ -66,7 +192,7 @@ fn extreme(space: &Space, score: impl Fn(u64) -> i128) -> Result<Architecture, S
             if architecture.choices()[index] != option {
                 continue;
             }
-            let macs = score(space.lower(&architecture)?.live().cost().macs);
+            let macs = score(macs(space, &architecture)?);
             if best.is_none_or(|(most, _)| macs > most) {
                 best = Some((macs, option));
             }
@@ -75,3 +201,11 @@ fn extreme(space: &Space, score: impl Fn(u64) -> i128) -> Result<Architecture, S
     }
     Ok(space.architecture(&choices).expect("these are options"))
 }
+
+/// Multiply-accumulates of an architecture's network.
+fn macs(space: &Space, architecture: &Architecture) -> Result<u64, SupernetError> {
+    Ok(space.lower(architecture)?.live().cost().macs)
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,12 +7,12 @@ use bespoke_graph::{Graph, Model, Weights};
 use bespoke_net::{
     Batches, EpochReport, Evaluation, SharedState, SharedWeights, TrainError, evaluate,
 };
-use bespoke_recipe::{Recipe, Sampling};
+use bespoke_recipe::{Augment, Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Sampler, SupernetError};
+use crate::{Sampler, SamplerState, SupernetError};
 
 /// All networks of a space on shared weights.
 ///
@@ -29,6 +29,17 @@ pub struct Supernet {
     epochs_trained: u32,
 }
 
+/// A supernet as plain data, as far as its training made it what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupernetState {
+    /// Epochs trained so far.
+    pub epochs_trained: u32,
+    /// What the sampler remembers.
+    pub sampler: SamplerState,
+    /// Weights and optimiser.
+    pub weights: SharedState,
+}
+
 /// A network of the supernet, cut out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subnet {
@@ -38,9 +49,11 @@ pub struct Subnet {
     pub evaluation: Evaluation,
 }
 
-/// Stream of the generator that an epoch's images are drawn from, its number added; its networks are drawn from another.
+/// Streams of the generator that an epoch's images are drawn from, its networks, and the images that tell which of these
+/// are kept; the epoch's number is added.
 const IMAGES_STREAM: u64 = 1 << 32;
 const NETWORKS_STREAM: u64 = 2 << 32;
+const JUDGING_STREAM: u64 = 3 << 32;
 /// Images that a subnet's batch-norm statistics are taken from.
 const CALIBRATION_IMAGES: usize = 1024;
 /// Images that are tested at a time.
@@ -80,19 +93,25 @@ impl Supernet {
         Ok(supernet)
     }
 
-    /// Goes on from what [`Supernet::state`] told after so many epochs.
+    /// Goes on from what [`Supernet::state`] told.
     ///
     /// # Errors
-    /// When the state is not that of a supernet; nothing has changed then.
-    pub fn resume(&mut self, state: SharedState, epochs_trained: u32) -> Result<(), SupernetError> {
-        self.weights = SharedWeights::with_state(&self.recipe, self.seed, state)?;
-        self.epochs_trained = epochs_trained;
+    /// When the state is not that of such a supernet; nothing has changed then.
+    pub fn resume(&mut self, state: SupernetState) -> Result<(), SupernetError> {
+        let weights = SharedWeights::with_state(&self.recipe, self.seed, state.weights)?;
+        self.sampler.resume(&self.space, state.sampler)?;
+        self.weights = weights;
+        self.epochs_trained = state.epochs_trained;
         Ok(())
     }
 
-    /// Weights and optimiser as they are now.
-    pub fn state(&self) -> SharedState {
-        self.weights.state()
+    /// What the training has made of it.
+    pub fn state(&self) -> SupernetState {
+        SupernetState {
+            epochs_trained: self.epochs_trained,
+            sampler: self.sampler.state().clone(),
+            weights: self.weights.state(),
+        }
     }
 
     /// The space.
@@ -135,15 +154,33 @@ impl Supernet {
         let images = generator(self.seed, IMAGES_STREAM + epoch);
         let mut networks = generator(self.seed, NETWORKS_STREAM + epoch);
         let batches = Batches::new(&data.train, batch_size, augment, images)?;
+        let judging = generator(self.seed, JUDGING_STREAM + epoch);
+        let mut judging = Batches::new(&data.train, batch_size, Augment::None, judging)?;
+        let judging = judging
+            .next()
+            .expect("a batch takes no more images than there are");
+        let Self {
+            space,
+            sampler,
+            weights,
+            ..
+        } = self;
+        sampler.judge_kept(space, |one| {
+            Ok(weights.loss(&network(space, one)?, &judging)?)
+        })?;
         let steps = batches.len() as f64;
         let (mut total, mut rate) = (0.0, 0.0);
         for (at, batch) in batches.enumerate() {
-            let done = f64::from(self.epochs_trained) + at as f64 / steps;
-            rate = self.recipe.rate_at(done / f64::from(epochs));
-            let drawn = self.sampler.draw(&self.space, &mut networks);
-            let drawn = drawn.iter().map(|one| self.network(one));
-            let drawn = drawn.collect::<Result<Vec<_>, _>>()?;
-            total += self.weights.step(&drawn, &batch, rate)?;
+            let done = epoch as f64 + at as f64 / steps;
+            let progress = done / f64::from(epochs);
+            rate = self.recipe.rate_at(progress);
+            let drawn = sampler.draw(space, progress, &mut networks)?;
+            let graphs = drawn.iter().map(|one| network(space, one));
+            let graphs = graphs.collect::<Result<Vec<_>, _>>()?;
+            total += weights.step(&graphs, &batch, rate)?;
+            sampler.judge(&drawn, |one| {
+                Ok(weights.loss(&network(space, one)?, &judging)?)
+            })?;
         }
         self.epochs_trained += 1;
         Ok(EpochReport {
@@ -161,7 +198,7 @@ impl Supernet {
     pub fn subnet(&mut self, architecture: &Architecture) -> Result<Subnet, SupernetError> {
         let batch = self.recipe.batch_size;
         let batches = CALIBRATION_IMAGES.div_ceil(batch);
-        let network = self.network(architecture)?;
+        let network = network(&self.space, architecture)?;
         let train = &self.data.train;
         let weights = self.weights.calibrated(&network, train, batch, batches)?;
         let graph = self.space.lower(architecture)?.live();
@@ -178,18 +215,19 @@ impl Supernet {
         let mut networks = vec![largest.clone(), self.sampler.smallest().clone()];
         networks.extend(self.space.neighbours(&largest));
         for architecture in &networks {
-            let network = self.network(architecture)?;
+            let network = network(&self.space, architecture)?;
             self.weights.admit(&network)?;
         }
         Ok(())
     }
-
-    fn network(&self, architecture: &Architecture) -> Result<Graph, SupernetError> {
-        Ok(self.space.lower_paths(architecture)?.live())
-    }
 }
 
 // === helpers ===
+
+/// An architecture's network, named by paths.
+fn network(space: &Space, architecture: &Architecture) -> Result<Graph, SupernetError> {
+    Ok(space.lower_paths(architecture)?.live())
+}
 
 pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -9,6 +9,9 @@ const SANDLER: &str = "Sandler et al., MobileNetV2, CVPR 2018; torchvision, mobi
 pub const DONG: &str = "Dong and Yang, NAS-Bench-201, ICLR 2020; D-X-Y/NATS-Bench";
 const WU: &str = "Wu et al., FBNet, CVPR 2019; facebookresearch/mobile-vision, fbnet_c; osmr/imgclsmob, fbnet_cb";
 
+const TANG: &str =
+    "Tang et al., ElasticViT, ICCV 2023; microsoft/Moonlit, final_3min_space_eval_400M.yaml";
+
 /// Cells of NAS-Bench-201.
 const CELLS: [&str; 6] = [
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|",
@@ -29,6 +32,15 @@ const PARAMETERS: [(&str, u64); 3] = [
 /// FBNet-C.
 const FBNET_C: &str = "k3_e1|k3_e6|skip|k3_e1|k3_e1|k5_e6|k5_e3|k5_e6|k3_e6|k5_e6|k5_e3|k5_e6|k5_e6|\
     k5_e6|k5_e6|k5_e6|k5_e3|k5_e6|k5_e6|k5_e6|k5_e6|k3_e6";
+
+/// ElasticViT's network of 400 million multiply-accumulates.
+const ELASTICVIT_400M: &str = "input.resolution=224,stem=16,first.repeat=1,first.kernel=5,\
+    stage1.repeat=3,stage1.channels=32,stage1.kernel=3,stage1.expand=3,\
+    stage2.repeat=5,stage2.channels=48,stage2.kernel=3,stage2.expand=3,\
+    reduce3.channels=64,stage3.repeat=2,stage3.value_ratio=2,stage3.mlp_ratio=2,\
+    reduce4.channels=96,stage4.repeat=2,stage4.value_ratio=2,stage4.mlp_ratio=4,\
+    reduce5.channels=192,stage5.repeat=2,stage5.value_ratio=2,stage5.mlp_ratio=4,\
+    reduce6.channels=288,stage6.repeat=2,stage6.value_ratio=2,stage6.mlp_ratio=5";
 
 /// All checks of networks.
 pub fn checks() -> Vec<Check> {
@@ -62,6 +74,15 @@ pub fn checks() -> Vec<Check> {
         WU,
         5_572_200,
         parameters,
+    ));
+    // Its authors count 415.58, each softmax as one an element, and leave out eight ninths of the values' convolutions and
+    // the squeeze, excitation and shortcuts before the transformers.
+    let macs = cost("elasticvit", ELASTICVIT_400M).map(|cost| millions(cost.macs));
+    checks.push(Check::near(
+        "million multiply-accumulates of ElasticViT's 400M",
+        TANG,
+        (415.58, 2.0),
+        macs,
     ));
     checks
 }

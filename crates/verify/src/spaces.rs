@@ -10,6 +10,7 @@ const WU: &str = "Wu et al., FBNet, CVPR 2019, table 1";
 const LI: &str = "Li et al., HW-NAS-Bench, ICLR 2021";
 const CAI_2019: &str = "Cai et al., ProxylessNAS, ICLR 2019; mit-han-lab/proxylessnas";
 const CAI_2020: &str = "Cai et al., Once-for-All, ICLR 2020; mit-han-lab/once-for-all";
+const TANG: &str = "Tang et al., ElasticViT, ICCV 2023; microsoft/Moonlit, final_3min_space.yaml";
 const TAN: &str = "Tan et al., MnasNet, CVPR 2019, section 4.2";
 
 /// What was published of one space.
@@ -27,7 +28,7 @@ struct Layers {
     rows: &'static [(usize, usize, usize)],
 }
 
-const SPACES: [Published; 6] = [
+const SPACES: [Published; 7] = [
     Published {
         space: "nasbench201",
         source: DONG,
@@ -119,6 +120,14 @@ const SPACES: [Published; 6] = [
         source: TAN,
         // Kernel and squeeze ratio of seven blocks and the depths of two; skip, width, and the depths of five; operator.
         decisions: "16 of 2, 19 of 3, 7 of 4",
+        layers: None,
+    },
+    Published {
+        space: "elasticvit",
+        source: TANG,
+        // The resolution; a stem's width, depth and kernel; widths and depths of six stages, kernels and expansions of two,
+        // value and MLP ratios of four.
+        decisions: "5 of 2, 5 of 3, 8 of 4, 3 of 5, 5 of 6, 1 of 10, 1 of 11",
         layers: None,
     },
 ];

@@ -69,35 +69,50 @@ fn squeeze_excite(builder: &mut Builder, x: NodeId) -> NodeId {
     push(builder, Op::Mul, &[x, gate])
 }
 
+fn chain(
+    builder: &mut Builder,
+    name: &str,
+    ops: impl IntoIterator<Item = Op>,
+    x: NodeId,
+) -> NodeId {
+    let push = |at, (part, op)| builder.push(format!("{name}{part}"), op, &[at]).unwrap();
+    ops.into_iter().enumerate().fold(x, push)
+}
+
+/// Two heads; values go through a depthwise convolution.
 fn attention(builder: &mut Builder, x: NodeId) -> NodeId {
     let x = tokens(builder, x);
-    let heads = push(
-        builder,
-        Op::Reshape {
-            shape: vec![25, 2, 2],
-        },
-        &[x],
-    );
-    let queries = push(
-        builder,
-        Op::Transpose {
-            perm: vec![1, 0, 2],
-        },
-        &[heads],
-    );
-    let keys = builder
-        .push(
-            "keys",
-            Op::Transpose {
-                perm: vec![1, 2, 0],
-            },
-            &[heads],
-        )
-        .unwrap();
+    let normed = push(builder, Op::LayerNorm { epsilon: 1e-4 }, &[x]);
+    let linear = |bias| Op::Linear {
+        out_features: 4,
+        bias,
+    };
+    let shape = |shape: &[usize]| Op::Reshape {
+        shape: shape.to_vec(),
+    };
+    let swap = |perm: &[usize]| Op::Transpose {
+        perm: perm.to_vec(),
+    };
+    let queries = [linear(false), shape(&[25, 2, 2]), swap(&[1, 0, 2])];
+    let queries = chain(builder, "queries", queries, normed);
+    let keys = [linear(false), shape(&[25, 2, 2]), swap(&[1, 2, 0])];
+    let keys = chain(builder, "keys", keys, normed);
     let scores = push(builder, Op::MatMul, &[queries, keys]);
-    let scores = push(builder, Op::Scale { factor: 0.7 }, &[scores]);
-    let weights = push(builder, Op::Softmax { axis: 2 }, &[scores]);
-    push(builder, Op::MatMul, &[weights, queries])
+    let weights = [Op::Scale { factor: 0.7 }, Op::Softmax { axis: 2 }];
+    let weights = chain(builder, "weights", weights, scores);
+    let values = [
+        linear(false),
+        swap(&[1, 0]),
+        shape(&[4, 5, 5]),
+        conv([3, 3], [1, 1], [1, 1], 4, false),
+        shape(&[2, 2, 25]),
+        swap(&[0, 2, 1]),
+    ];
+    let values = chain(builder, "values", values, normed);
+    let mixed = push(builder, Op::MatMul, &[weights, values]);
+    let joined = [swap(&[1, 0, 2]), shape(&[25, 4]), linear(true)];
+    let joined = chain(builder, "joined", joined, mixed);
+    push(builder, Op::Add, &[x, joined])
 }
 
 fn endings() -> Vec<(&'static str, Ending)> {

@@ -39,7 +39,7 @@ impl Form {
                 (groups, from, to) => Self::Grouped([groups, from, to]),
             },
             Op::Linear { .. } => Self::Linear(match &input.op {
-                Op::Reshape { .. } => {
+                Op::Reshape { shape } if shape.len() == 1 => {
                     let before = network.node(input.inputs[0]).shape.dims();
                     before[1..].iter().product()
                 }

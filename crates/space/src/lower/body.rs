@@ -181,9 +181,35 @@ impl<'a> Body<'a> {
                 };
                 self.push("skip_pool", Op::AvgPool(pool), &[input])?
             }
+            SkipPath::Project => {
+                let channels = self.dims(output)[0];
+                self.at = input;
+                self.shortcut(channels, stride)?;
+                self.at
+            }
             SkipPath::Identity | SkipPath::Pool | SkipPath::None => return Ok(()),
         };
         self.at = self.push("sum", Op::Add, &[skipped, output])?;
+        Ok(())
+    }
+
+    /// Brings the value at hand to the shape that a padded convolution with the stride gives: the mean of each window
+    /// of the stride's size, and a 1x1 convolution with batch normalisation where the number of channels changes.
+    pub fn shortcut(&mut self, channels: usize, stride: usize) -> Result<(), Fault> {
+        let [narrow, height, width] = self.image()?;
+        if stride > 1 {
+            let pool = Pool {
+                kernel: [stride; 2],
+                stride: [stride; 2],
+                // Windows that reach beyond the edge, half of it on either side.
+                padding: [height, width]
+                    .map(|size| (size.next_multiple_of(stride) - size).div_ceil(2)),
+            };
+            self.then("shortcut_pool", Op::AvgPool(pool))?;
+        }
+        if channels != narrow {
+            self.conv_norm_act("shortcut", Convolution::same(channels, 1, 1, 1), None)?;
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The residual block of MAE-NAS's convolutional spaces (Sun et al., 2022).
 
-use bespoke_graph::{Activation, Convolution, Op, Pool};
+use bespoke_graph::{Activation, Convolution, Op};
 
 use crate::error::Fault;
 
@@ -17,7 +17,6 @@ pub(super) fn bottleneck(settings: &Settings<'_>, body: &mut Body<'_>) -> Result
     let input = body.at();
     let (channels, stride) = (settings.channels()?, settings.stride()?);
     let activation = settings.activation(Activation::Relu)?;
-    let keeps_channels = channels == body.channels()?;
     let middle = settings.integer("bottleneck", CHANNELS)?;
     let middle = middle.ok_or_else(|| settings.missing("bottleneck"))?;
     body.conv_norm_act("squeeze", Convolution::same(middle, 1, 1, 1), activation)?;
@@ -25,17 +24,7 @@ pub(super) fn bottleneck(settings: &Settings<'_>, body: &mut Body<'_>) -> Result
     body.conv_norm_act("conv", main, None)?;
     let main = body.at();
     body.go_to(input);
-    if stride > 1 {
-        let pool = Pool {
-            kernel: [stride; 2],
-            stride: [stride; 2],
-            padding: [0; 2],
-        };
-        body.then("shortcut_pool", Op::AvgPool(pool))?;
-    }
-    if !keeps_channels {
-        body.conv_norm_act("shortcut", Convolution::same(channels, 1, 1, 1), None)?;
-    }
+    body.shortcut(channels, stride)?;
     let shortcut = body.at();
     let sum = body.push("sum", Op::Add, &[shortcut, main])?;
     body.go_to(sum);

@@ -5,12 +5,15 @@ use bespoke_graph::{Activation, Convolution};
 use crate::error::Fault;
 
 use super::{
-    body::Body,
+    body::{Body, scaled},
     settings::{Settings, SkipPath},
 };
 
-pub(super) const CONV_KEYS: [&str; 9] = [
+const MAX_WIDEN: f64 = 16.0;
+
+pub(super) const CONV_KEYS: [&str; 10] = [
     "channels",
+    "widen",
     "kernel",
     "stride",
     "groups",
@@ -33,10 +36,18 @@ pub(super) const DEPTHWISE_SEPARABLE_KEYS: [&str; 8] = [
 pub(super) const ZERO_KEYS: [&str; 2] = ["channels", "stride"];
 pub(super) const SKIP_KEYS: [&str; 3] = ["channels", "stride", "activation"];
 
-/// Convolution, batch normalisation, activation, squeeze and excitation.
+/// Convolution, batch normalisation, activation, squeeze and excitation. With `widen`, its channels are so many times
+/// those of its input.
 pub(super) fn conv(settings: &Settings<'_>, body: &mut Body<'_>) -> Result<(), Fault> {
     let input = body.at();
-    let (channels, stride) = (settings.channels()?, settings.stride()?);
+    let stride = settings.stride()?;
+    let channels = match settings.number("widen", 1.0..=MAX_WIDEN)? {
+        None => settings.channels()?,
+        Some(_) if settings.has("channels") => {
+            return Err(settings.fault("widen", "stands in place of `channels`, not beside it"));
+        }
+        Some(widen) => scaled(body.channels()?, widen, settings)?,
+    };
     let groups = settings.groups([body.channels()?, channels])?;
     let convolution = Convolution::same(channels, settings.kernel()?, stride, groups);
     let activation = settings.activation(Activation::Relu)?;

@@ -33,6 +33,8 @@ pub(super) enum SkipPath {
     Identity,
     /// Averaged over 3x3 windows with the layer's stride, added where the number of channels is kept.
     Pool,
+    /// Always added: averaged over the stride and through a 1x1 convolution where the number of channels changes.
+    Project,
     None,
 }
 
@@ -116,6 +118,7 @@ impl<'a> Settings<'a> {
         let names = [
             ("identity", SkipPath::Identity),
             ("pool", SkipPath::Pool),
+            ("project", SkipPath::Project),
             ("none", SkipPath::None),
         ];
         Ok(self.one_of("skip", &names)?.unwrap_or(default))
@@ -206,6 +209,11 @@ impl<'a> Settings<'a> {
                 Err(self.unexpected(key, term, &format!("one of {}", names.join(", "))))
             }
         }
+    }
+
+    /// Whether the setting is given.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
     }
 
     fn get(&self, key: &str) -> Option<&'a Term> {

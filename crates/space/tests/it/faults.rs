@@ -63,7 +63,7 @@ fn keys_of_a_stage() {
     assert_eq!(
         fault("[[stage]]\nchannels = 3\n"),
         "test.toml:8: `block`: missing; it is one of conv, depthwise_separable, mbconv, skip, zero, cell, residual, \
-         bottleneck, norm_act, global_pool, classifier"
+         bottleneck, transformer, norm_act, global_pool, classifier"
     );
 }
 
@@ -72,7 +72,19 @@ fn unknown_blocks() {
     assert_eq!(
         fault("[[stage]]\nchannels = 3\nblock = { choose = [\"conv\", \"convolution\"] }\n"),
         "test.toml:10: `block`: `convolution` is not a block: there is conv, depthwise_separable, mbconv, skip, zero, \
-         cell, residual, bottleneck, norm_act, global_pool, classifier"
+         cell, residual, bottleneck, transformer, norm_act, global_pool, classifier"
+    );
+}
+
+#[test]
+fn settings_that_do_not_go_together() {
+    assert_eq!(
+        fault("[[stage]]\nblock = \"conv\"\nchannels = 3\nwiden = 2\n"),
+        "test.toml:11: `widen`: stands in place of `channels`, not beside it"
+    );
+    assert_eq!(
+        fault("[[stage]]\nblock = \"transformer\"\nhead_channels = 2\n"),
+        "test.toml:10: `head_channels`: 3 channels do not divide into heads of 2"
     );
 }
 

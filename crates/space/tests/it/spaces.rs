@@ -22,6 +22,8 @@ fn sizes_are_the_published_ones() {
         ("mobile_small", "920180736"),
         // 3 x (2 x 4 x 4 x 2) x (6 x 5 x 5 x 2) x (6 x 4 x 5 x 2) x (6 x 5 x 5 x 2)^2
         ("maenas", "1244160000000"),
+        // 6 x 2 x (2 x 2) x (4 x 3 x 2 x 4) x (5 x 5 x 2 x 4), then (widths x depths x 3 x 4) of four stages
+        ("elasticvit", "54487280517120000"),
     ];
     for (name, size) in sizes {
         assert_eq!(builtin(name).size(), size, "{name}");
@@ -138,4 +140,25 @@ fn once_for_all_of_width_1_2_has_the_channels_that_its_tables_are_for() {
     assert_eq!(channels("first.sum"), Some(24));
     assert_eq!(channels("last.conv"), Some(1152));
     assert_eq!(channels("head.hidden"), Some(1536));
+}
+
+#[test]
+fn elasticvit_counts_the_published_network_almost_as_its_authors_do() {
+    // The network of final_3min_space_eval_400M.yaml. The published count, 415,580,824, leaves out eight of the nine
+    // weights of the values' convolutions and the squeeze, excitation and 1x1 shortcuts before the transformers, and
+    // counts each softmax as one multiply-accumulate an element.
+    let space = builtin("elasticvit");
+    let stages = "stage1.repeat=3,stage1.channels=32,stage1.kernel=3,stage1.expand=3,\
+        stage2.repeat=5,stage2.channels=48,stage2.kernel=3,stage2.expand=3,\
+        reduce3.channels=64,stage3.repeat=2,stage3.value_ratio=2,stage3.mlp_ratio=2,\
+        reduce4.channels=96,stage4.repeat=2,stage4.value_ratio=2,stage4.mlp_ratio=4,\
+        reduce5.channels=192,stage5.repeat=2,stage5.value_ratio=2,stage5.mlp_ratio=4,\
+        reduce6.channels=288,stage6.repeat=2,stage6.value_ratio=2,stage6.mlp_ratio=5";
+    let text = format!(
+        "input.resolution=224,stem=16,first.repeat=1,first.kernel=5,{}",
+        stages
+    );
+    let architecture = space.parse_architecture(&text).expect("an architecture");
+    let graph = space.lower(&architecture).expect("a network");
+    assert_eq!(graph.cost().macs, 417_418_816);
 }

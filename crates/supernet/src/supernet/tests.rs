@@ -50,6 +50,51 @@ fn recipe(epochs: u32) -> Recipe {
     }
 }
 
+/// Convolutions and transformers of elastic width, depth and ratios.
+const ATTENTIVE: &str = r#"
+name = "attentive"
+source = "tests"
+classes = 10
+
+[input]
+channels = 1
+resolution = 8
+
+[[stage]]
+name = "stem"
+block = "conv"
+channels = { choose = [6, 12] }
+
+[[stage]]
+name = "reduce"
+block = { kind = "mbconv", expand = 2 }
+channels = { choose = [8, 16, 24] }
+stride = 2
+skip = "project"
+
+[[stage]]
+name = "body"
+identical = true
+block = { kind = "transformer", head_channels = 4 }
+repeat = { choose = [1, 2] }
+value_ratio = { choose = [1, 2] }
+mlp_ratio = { choose = [1, 2] }
+
+[[stage]]
+name = "last"
+block = "conv"
+kernel = 1
+widen = 2
+
+[[stage]]
+name = "pool"
+block = "global_pool"
+
+[[stage]]
+name = "head"
+block = "classifier"
+"#;
+
 fn supernet(epochs: u32, sampling: Sampling) -> Supernet {
     let digits = Arc::new(DataSet::digits());
     Supernet::new(space(), digits, &recipe(epochs), sampling, 1).unwrap()
@@ -106,23 +151,59 @@ fn subnets_of_a_trained_supernet_read_digits_without_training_of_their_own() {
 }
 
 #[test]
+fn transformers_of_all_widths_and_ratios_learn_digits_on_shared_weights() {
+    let space = Space::parse("attentive.toml", ATTENTIVE).unwrap();
+    let sampling = Sampling::PerformanceAware {
+        levels: 4,
+        networks: 1,
+        bank: 4,
+    };
+    let digits = Arc::new(DataSet::digits());
+    let mut supernet = Supernet::new(space, digits, &recipe(10), sampling, 1).unwrap();
+    let losses: Vec<f64> = (0..10).map(|_| supernet.epoch().unwrap().loss).collect();
+    assert!(losses[9] < 0.5 * losses[0], "{losses:?}");
+    let sampler = supernet.sampler();
+    for architecture in [sampler.largest().clone(), sampler.smallest().clone()] {
+        let subnet = supernet.subnet(&architecture).unwrap();
+        let percent = subnet.evaluation.accuracy_percent;
+        assert!(percent > 60.0, "{percent}");
+    }
+}
+
+#[test]
 fn a_supernet_that_was_killed_goes_on_where_its_last_epoch_ended() {
+    let performance_aware = Sampling::PerformanceAware {
+        levels: 3,
+        networks: 1,
+        bank: 3,
+    };
+    for sampling in [Sampling::Uniform, performance_aware] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("supernet");
+        let mut whole = supernet(2, sampling);
+        whole.epoch().unwrap();
+        save(&whole, "it", &path).unwrap();
+        whole.epoch().unwrap();
+
+        let mut resumed = supernet(2, sampling);
+        load(&mut resumed, "it", &path).unwrap();
+        assert_eq!(resumed.epochs_trained(), 1);
+        resumed.epoch().unwrap();
+        assert_eq!(resumed.state(), whole.state());
+    }
+}
+
+#[test]
+fn a_state_that_is_damaged_is_told_and_one_of_something_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("supernet");
-    let mut whole = supernet(2, Sampling::Uniform);
-    whole.epoch().unwrap();
-    save(&whole, "first", &path).unwrap();
-    whole.epoch().unwrap();
-
+    let mut trained = supernet(2, Sampling::Uniform);
+    trained.epoch().unwrap();
+    save(&trained, "first", &path).unwrap();
     let loaded = |of: &str, path: &std::path::Path| {
         let mut supernet = supernet(2, Sampling::Uniform);
         load(&mut supernet, of, path).map(|()| supernet)
     };
-    let mut resumed = loaded("first", &path).unwrap();
-    assert_eq!(resumed.epochs_trained(), 1);
-    resumed.epoch().unwrap();
-    assert_eq!(resumed.state(), whole.state());
-
     let of_other = loaded("second", &path).unwrap();
     assert_eq!(of_other.epochs_trained(), 0);
     let bytes = std::fs::read(&path).unwrap();
