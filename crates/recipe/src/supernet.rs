@@ -35,12 +35,13 @@ pub enum Sampling {
     /// ElasticViT, ICCV 2023: networks of very different size pull shared weights in different directions). With them,
     /// always a small network of that level.
     ///
-    /// Unlike the paper, whose levels are 100 to 1,200 million multiply-accumulates, levels divide what lies between the
-    /// smallest and the largest network of the space, each as many times as complex as the one below.
+    /// Unlike the published code (microsoft/Moonlit), whose levels are 100 to 1,200 million multiply-accumulates, levels
+    /// divide what lies between the smallest and the largest network of the space: each begins at so many times the
+    /// multiply-accumulates of the one below.
     ComplexityAware {
-        /// Levels of complexity; eight in the paper's code.
+        /// Levels of complexity; eight in the published code.
         levels: u32,
-        /// How many are drawn at each step beside the small one; three in the paper's code.
+        /// How many are drawn at each step beside the small one; three in the published code.
         networks: u32,
     },
     /// The same, and ever more of the networks are drawn from those of the level that did best so far.
@@ -49,7 +50,7 @@ pub enum Sampling {
         levels: u32,
         /// How many are drawn at each step beside the small one.
         networks: u32,
-        /// How many are kept for each level; 150 in the paper's code, 50 from 500 million multiply-accumulates on.
+        /// How many are kept for each level; 150 in the published code, 50 from 500 million multiply-accumulates on.
         bank: u32,
     },
 }

@@ -72,14 +72,16 @@ fn model(graph: &Graph, rng: &mut ChaCha8Rng) -> Model {
 }
 
 /// Networks of every shipped space: the same ones in every run, [`OF_EACH`] of each, one after the other. Spaces for
-/// large images are given small ones, where they fix the size: the operators are the same.
+/// large images are given small ones, where they fix the size or compute much: the operators are the same.
 static SHIPPED: LazyLock<Vec<(String, Model)>> = LazyLock::new(|| shipped(OF_EACH, model));
 
 fn shipped(of_each: usize, model: fn(&Graph, &mut ChaCha8Rng) -> Model) -> Vec<(String, Model)> {
     let mut networks = Vec::new();
     for name in Space::builtin_names() {
         let source = Space::builtin_source(name).expect("it is in the list");
-        let source = source.replace("resolution = 224", "resolution = 64");
+        let source = source
+            .replace("resolution = 224", "resolution = 64")
+            .replace("[128, 160, 176, 192, 224, 256]", "[96]");
         let space = Space::parse(name, &source).unwrap_or_else(|error| panic!("{error}"));
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         for _ in 0..of_each {

@@ -18,8 +18,6 @@ use crate::SupernetError;
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
-    largest: Architecture,
-    smallest: Architecture,
     levels: Levels,
     state: SamplerState,
 }
@@ -51,21 +49,19 @@ impl Sampler {
         };
         Ok(Self {
             sampling,
-            levels: Levels::new(space, &smallest, &largest, count)?,
-            largest,
-            smallest,
+            levels: Levels::new(space, [smallest, largest], count)?,
             state: SamplerState::default(),
         })
     }
 
     /// The network of most multiply-accumulates.
     pub fn largest(&self) -> &Architecture {
-        &self.largest
+        self.levels.largest()
     }
 
     /// The network of fewest multiply-accumulates.
     pub fn smallest(&self) -> &Architecture {
-        &self.smallest
+        self.levels.smallest()
     }
 
     /// What is remembered of the steps so far.
@@ -99,7 +95,7 @@ impl Sampler {
         match self.sampling {
             Sampling::Uniform => Ok(vec![space.sample(rng)]),
             Sampling::Sandwich { random } => {
-                let mut drawn = vec![self.largest.clone(), self.smallest.clone()];
+                let mut drawn = vec![self.largest().clone(), self.smallest().clone()];
                 drawn.extend((0..random).map(|_| space.sample(rng)));
                 Ok(drawn)
             }

@@ -10,7 +10,7 @@ use bespoke_graph::{Activation, Convolution, NodeId, Op};
 use crate::error::Fault;
 
 use super::{
-    body::{Body, scaled},
+    body::Body,
     settings::{CHANNELS, Settings},
 };
 
@@ -108,11 +108,10 @@ fn scores(body: &mut Body<'_>, axes: &Axes, normed: NodeId) -> Result<NodeId, Fa
 
 /// Two linear layers with an activation between them, at each position.
 fn perceptron(settings: &Settings<'_>, body: &mut Body<'_>, channels: usize) -> Result<(), Fault> {
-    let ratio = settings.number("mlp_ratio", 0.0..=MAX_RATIO as f64)?;
-    let hidden = scaled(channels, ratio.unwrap_or(4.0), settings)?;
+    let ratio = settings.integer("mlp_ratio", 1..=MAX_RATIO)?.unwrap_or(4);
     let input = body.at();
     body.then("mlp_norm", Op::LayerNorm { epsilon: EPSILON })?;
-    linear(body, "mlp_hidden", hidden, true)?;
+    linear(body, "mlp_hidden", ratio * channels, true)?;
     body.act("mlp_act", settings.activation(Activation::HardSwish)?)?;
     linear(body, "mlp", channels, true)?;
     add(body, "sum", input)

@@ -14,10 +14,10 @@ use crate::SupernetError;
 /// Levels of complexity of a space: each begins at so many times the multiply-accumulates of the one below.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
-    /// Multiply-accumulates of the smallest and the largest network.
-    ends: [u64; 2],
-    smallest: Architecture,
-    largest: Architecture,
+    /// The smallest and the largest network.
+    ends: [Architecture; 2],
+    /// Their multiply-accumulates.
+    macs: [u64; 2],
     /// A small network of each level.
     small: Vec<Architecture>,
 }
@@ -30,28 +30,26 @@ const TRIES: usize = 16;
 impl Levels {
     /// So many levels from the smallest to the largest network.
     ///
-    /// Unlike the paper, where three small networks are given by hand, the small one of a level is its smallest on the
-    /// way from the smallest to the largest of all, decision by decision; where the way leaps over a level, that of the
-    /// level below.
+    /// Unlike the published code, where three small networks are given by hand, the small one of a level is its smallest
+    /// on the way from the smallest to the largest of all, decision by decision; where the way leaps over a level, that of
+    /// the level below.
     ///
     /// # Errors
     /// When layers do not fit each other.
     pub fn new(
         space: &Space,
-        smallest: &Architecture,
-        largest: &Architecture,
+        ends: [Architecture; 2],
         count: usize,
     ) -> Result<Self, SupernetError> {
         let mut levels = Self {
-            ends: [macs(space, smallest)?, macs(space, largest)?],
-            smallest: smallest.clone(),
-            largest: largest.clone(),
+            macs: [macs(space, &ends[0])?, macs(space, &ends[1])?],
+            ends,
             small: Vec::new(),
         };
         let mut least: Vec<Option<(u64, Architecture)>> = vec![None; count];
-        let mut choices = smallest.choices().to_vec();
+        let mut choices = levels.smallest().choices().to_vec();
         for decision in 0..choices.len() {
-            choices[decision] = largest.choices()[decision];
+            choices[decision] = levels.largest().choices()[decision];
             let architecture = space.architecture(&choices).expect("these are options");
             let macs = macs(space, &architecture)?;
             let known = &mut least[levels.of(macs, count)];
@@ -59,13 +57,23 @@ impl Levels {
                 *known = Some((macs, architecture));
             }
         }
-        least[0] = Some((levels.ends[0], smallest.clone()));
+        let mut small = levels.smallest().clone();
+        least[0] = Some((levels.macs[0], small.clone()));
         for found in least {
-            let below = levels.small.last().unwrap_or(smallest).clone();
-            let small = found.map_or(below, |(_, architecture)| architecture);
-            levels.small.push(small);
+            small = found.map_or(small, |(_, architecture)| architecture);
+            levels.small.push(small.clone());
         }
         Ok(levels)
+    }
+
+    /// The network of fewest multiply-accumulates.
+    pub fn smallest(&self) -> &Architecture {
+        &self.ends[0]
+    }
+
+    /// The network of most multiply-accumulates.
+    pub fn largest(&self) -> &Architecture {
+        &self.ends[1]
     }
 
     /// How many there are.
@@ -86,9 +94,9 @@ impl Levels {
 
     /// A random network of the level.
     ///
-    /// Unlike the paper, which draws from tables of networks made before, one is drawn uniformly from the space, and
-    /// while it is too complex or too simple, one decision after the other, in random order, is made as in the smallest
-    /// or the largest network.
+    /// Unlike the published code, which draws from tables of networks made before, one is drawn uniformly from the space,
+    /// and while it is too complex or too simple, one decision after the other, in random order, is made as in the
+    /// smallest or the largest network.
     ///
     /// # Errors
     /// When layers do not fit each other.
@@ -98,7 +106,7 @@ impl Levels {
         space: &Space,
         rng: &mut impl Rng,
     ) -> Result<Architecture, SupernetError> {
-        let mut nearest = (usize::MAX, self.smallest.clone());
+        let mut nearest = (usize::MAX, self.smallest().clone());
         for _ in 0..TRIES {
             let mut choices = space.sample(rng).choices().to_vec();
             let mut order: Vec<usize> = (0..choices.len()).collect();
@@ -107,12 +115,7 @@ impl Levels {
             loop {
                 let architecture = space.architecture(&choices).expect("these are options");
                 let at = self.of(macs(space, &architecture)?, self.count());
-                let end = if at > level {
-                    &self.smallest
-                } else {
-                    &self.largest
-                };
-                let end = end.choices();
+                let end = self.ends[usize::from(at < level)].choices();
                 if at.abs_diff(level) < nearest.0 {
                     nearest = (at.abs_diff(level), architecture);
                 }
@@ -130,8 +133,8 @@ impl Levels {
     }
 
     /// The level, of so many, that a network of so many multiply-accumulates belongs to.
-    pub fn of(&self, macs: u64, count: usize) -> usize {
-        let [least, most] = self.ends.map(|end| (end.max(1) as f64).ln());
+    fn of(&self, macs: u64, count: usize) -> usize {
+        let [least, most] = self.macs.map(|end| (end.max(1) as f64).ln());
         let part = ((macs.max(1) as f64).ln() - least) / (most - least).max(f64::MIN_POSITIVE);
         // A float beyond the whole numbers becomes the nearest of them.
         ((part * count as f64) as usize).min(count - 1)
