@@ -64,12 +64,12 @@ resolution = 8
 name = "stem"
 block = "conv"
 channels = { choose = [6, 12] }
-stride = 2
 
 [[stage]]
 name = "reduce"
 block = { kind = "mbconv", expand = 2 }
 channels = { choose = [8, 16, 24] }
+stride = 2
 skip = "project"
 
 [[stage]]
@@ -154,23 +154,19 @@ fn subnets_of_a_trained_supernet_read_digits_without_training_of_their_own() {
 fn transformers_of_all_widths_and_ratios_learn_digits_on_shared_weights() {
     let space = Space::parse("attentive.toml", ATTENTIVE).unwrap();
     let sampling = Sampling::PerformanceAware {
-        levels: 3,
+        levels: 4,
         networks: 1,
         bank: 4,
     };
     let digits = Arc::new(DataSet::digits());
-    let mut supernet = Supernet::new(space, digits, &recipe(8), sampling, 1).unwrap();
-    let losses: Vec<f64> = (0..8).map(|_| supernet.epoch().unwrap().loss).collect();
-    assert!(losses[7] < 0.75 * losses[0], "{losses:?}");
+    let mut supernet = Supernet::new(space, digits, &recipe(10), sampling, 1).unwrap();
+    let losses: Vec<f64> = (0..10).map(|_| supernet.epoch().unwrap().loss).collect();
+    assert!(losses[9] < 0.5 * losses[0], "{losses:?}");
     let sampler = supernet.sampler();
-    for (architecture, least) in [
-        (sampler.largest().clone(), 40.0),
-        (sampler.smallest().clone(), 25.0),
-    ] {
+    for architecture in [sampler.largest().clone(), sampler.smallest().clone()] {
         let subnet = supernet.subnet(&architecture).unwrap();
         let percent = subnet.evaluation.accuracy_percent;
-        eprintln!("{losses:?} {percent}");
-        assert!(percent > least, "{percent}");
+        assert!(percent > 60.0, "{percent}");
     }
 }
 
