@@ -273,3 +273,19 @@ fn what_cannot_be_asked_is_said_in_one_sentence() {
         assert!(error.contains(reason), "{error}");
     }
 }
+
+#[test]
+fn what_is_known_of_another_task_changes_what_is_proposed() {
+    let room = room_with_tables();
+    let with = |more: &[&'static str]| {
+        let plain = ["--latency-column", "slow", "--evaluations", "9", "--json"];
+        search(&[&plain, ["--seeds", "1"].as_slice(), more].concat())
+    };
+    let known = ["--related-column", "top1", "--related-networks", "20"];
+    let (alone, taught) = (room.json(&with(&[])), room.json(&with(&known)));
+    assert_ne!(alone["seeds"][0]["front"], taught["seeds"][0]["front"]);
+    let error = room.error(&with(&["--related-column", "top5"]));
+    assert!(error.contains("there is no column `top5`"), "{error}");
+    let usage = room.run(&with(&["--related-networks", "20"]));
+    assert_eq!(usage.status.code(), Some(2));
+}

@@ -1,6 +1,6 @@
 //! The commands that others script against.
 
-use crate::program::Room;
+use crate::program::{Background, Room};
 
 #[test]
 fn a_space_tells_its_name_decisions_and_size() {
@@ -42,6 +42,24 @@ fn a_seed_draws_the_same_architectures_again() {
     assert_eq!(draw("5"), draw("5"));
     assert_ne!(draw("5"), draw("6"));
     assert_eq!(draw("5").lines().count(), 3);
+}
+
+#[test]
+fn a_measurement_that_waits_for_another_says_for_whose() {
+    let room = Room::new();
+    let architecture = "stem.channels=2,stem.kernel=1,stem.activation=relu,body.channels=4";
+    let export = ["export", "--space", "tiny.toml", "--out", "net.onnx"];
+    room.text(&[export.as_slice(), &["--architecture", architecture]].concat());
+    let path = room.file("bespoke-measuring.lock", "4711");
+    let lock = std::fs::File::open(path).expect("it was written");
+    lock.lock().expect("nobody else has it");
+    let mut measure = room.command(&["measure", "net.onnx", "--json"]);
+    measure.env("TMPDIR", room.path());
+    let mut measure = Background::start(measure);
+    let told = "waiting for another measurement on this machine, by process 4711";
+    assert!(measure.wait_for(told).is_some());
+    drop(lock);
+    assert!(measure.status().is_some(), "it goes on and ends by itself");
 }
 
 #[test]

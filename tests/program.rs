@@ -106,15 +106,18 @@ impl Room {
 
     /// Starts in the background.
     pub fn start(&self, arguments: &[&str]) -> Background {
-        let mut command = self.command(arguments);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
-        Background { child, stderr }
+        Background::start(self.command(arguments))
     }
 }
 
 impl Background {
+    pub fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        Self { child, stderr }
+    }
+
     /// Reads its stderr up to the first line that contains the text; nothing if it ended before.
     pub fn wait_for(&mut self, text: &str) -> Option<String> {
         let mut line = String::new();

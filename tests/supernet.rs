@@ -1,6 +1,9 @@
 //! Searches by weights that candidates share.
 
-use crate::{program::Room, search::study};
+use crate::{
+    program::{Room, number},
+    search::study,
+};
 
 const EVALUATOR: &str =
     "[evaluator]\nname = \"supernet\"\nepochs = 40\nsampling = { sandwich = { random = 1 } }\n";
@@ -32,6 +35,27 @@ fn killed_while_it_trains_shared_weights_a_search_goes_on_with_their_next_epoch(
         let onnx = entry["onnx"].as_str().expect("a path");
         let cost = room.json(&["graph", "cost", onnx, "--json"]);
         assert_eq!(cost["output_shape"], serde_json::json!([10]));
+    }
+}
+
+#[test]
+fn the_front_of_shared_weights_is_trained_when_the_search_is_over() {
+    let room = Room::new();
+    for front in ["tuned", "scratch"] {
+        let table = format!("[evaluator]\nname = \"supernet\"\nepochs = 2\nfront = \"{front}\"\n");
+        room.file("study.toml", study(front, "random", 4, "") + &table);
+        let entries = room.json(&["search", "study.toml", "--json"]);
+        assert!(!entries.as_array().expect("an array").is_empty());
+        let shown = room.json(&["studies", "show", front, "--json"]);
+        for trial in shown["trials"].as_array().expect("an array") {
+            match trial["state"].as_str().expect("a word") {
+                "complete" => assert!(number(trial, "score") > 0.0, "{trial}"),
+                "scored" => assert!(trial["accuracy_percent"].is_null(), "{trial}"),
+                // On a busy machine.
+                state => assert_eq!(state, "failed", "{trial}"),
+            }
+        }
+        room.text(&["studies", "replay", front]);
     }
 }
 

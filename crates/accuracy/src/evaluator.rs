@@ -1,7 +1,7 @@
 //! What every evaluator answers.
 
 use bespoke_graph::{Graph, GraphError, Model};
-use bespoke_net::{NetworkError, TrainError};
+use bespoke_net::{NetworkError, ScoreError, TrainError};
 use serde::{Deserialize, Serialize};
 
 /// Gives a candidate's accuracy.
@@ -46,6 +46,16 @@ pub trait Evaluator: Send + Sync {
     ) -> Result<(), EvaluationError> {
         Ok(())
     }
+}
+
+/// Judges candidates that are not trained.
+pub trait Scorer: Send + Sync {
+    /// The score of an architecture whose live graph is given and ends in logits; more is better. These and the seed
+    /// determine it.
+    ///
+    /// # Errors
+    /// When the network does not fit the data, or has no score that is a finite number.
+    fn score(&self, architecture: &str, graph: &Graph, seed: u64) -> Result<f64, EvaluationError>;
 }
 
 /// Where the training of shared weights stands at the end of an epoch.
@@ -101,7 +111,7 @@ pub struct Evaluated {
     pub probabilities: Vec<f32>,
 }
 
-/// Why a candidate has no accuracy.
+/// Why a candidate has no accuracy or no score.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// It cannot be trained.
@@ -110,6 +120,9 @@ pub enum EvaluationError {
     /// It cannot be run.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// It has no score.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
     /// Probabilities cannot be put behind it.
     #[error(transparent)]
     Graph(#[from] GraphError),

@@ -1,8 +1,10 @@
 //! Judging networks without training them: by a zero-cost score, or by the vote of several.
 
 use bespoke_graph::Graph;
-use bespoke_net::{Images, ImagesError, ScoreError, Threads, score};
+use bespoke_net::{Images, ImagesError, Threads, score};
 use bespoke_recipe::{RecipeError, ScoreName, ZeroCost};
+
+use crate::{EvaluationError, Scorer};
 
 /// Scores networks; more is better.
 ///
@@ -11,7 +13,7 @@ use bespoke_recipe::{RecipeError, ScoreName, ZeroCost};
 /// for Lightweight NAS (ICLR 2021), where the majority decides between any two networks, a network's vote does not
 /// depend on what it is compared with, so that a search can keep it.
 #[derive(Debug, Clone)]
-pub struct Scorer {
+pub struct ZeroCostScorer {
     names: Vec<ScoreName>,
     /// The batch that scores look at.
     images: Images,
@@ -50,9 +52,9 @@ pub enum ScorerError {
 /// Seed of the references' weights.
 const REFERENCE_SEED: u64 = 0;
 
-// === impl Scorer ===
+// === impl ZeroCostScorer ===
 
-impl Scorer {
+impl ZeroCostScorer {
     /// Scores that look at the first images of a set. The references are what several scores rank a network among;
     /// one score needs none. References that lack a score are left out of its ranks.
     ///
@@ -94,12 +96,10 @@ impl Scorer {
             ..self
         }
     }
+}
 
-    /// The score of a network that ends in logits. Graph and seed determine it.
-    ///
-    /// # Errors
-    /// When the network does not take the images, or has no score that is a finite number.
-    pub fn score(&self, graph: &Graph, seed: u64) -> Result<f64, ScoreError> {
+impl Scorer for ZeroCostScorer {
+    fn score(&self, _architecture: &str, graph: &Graph, seed: u64) -> Result<f64, EvaluationError> {
         let threads = self.threads.map(Threads::new).transpose();
         let of = |name: ScoreName| score(name, graph, Some(&self.images), seed);
         let all = || {
@@ -194,12 +194,12 @@ mod tests {
     #[test]
     fn one_score_is_given_as_it_is() {
         let digits = DataSet::digits().train;
-        let scorer = Scorer::new(&zero_cost(&[ScoreName::Snip]), &digits, &[]).unwrap();
+        let scorer = ZeroCostScorer::new(&zero_cost(&[ScoreName::Snip]), &digits, &[]).unwrap();
         let first: Vec<usize> = (0..8).collect();
         let images = digits.select(&first).unwrap();
         let expected = score(ScoreName::Snip, &network(4), Some(&images), 3).unwrap();
-        assert_eq!(scorer.score(&network(4), 3).unwrap(), expected);
-        let on_threads = scorer.with_threads(2).score(&network(4), 3).unwrap();
+        assert_eq!(scorer.score("", &network(4), 3).unwrap(), expected);
+        let on_threads = scorer.with_threads(2).score("", &network(4), 3).unwrap();
         assert_eq!(on_threads, expected);
     }
 
@@ -208,8 +208,8 @@ mod tests {
         let counted = [ScoreName::Parameters, ScoreName::Flops];
         let references = [network(2), network(6)];
         let digits = DataSet::digits().train;
-        let scorer = Scorer::new(&zero_cost(&counted), &digits, &references).unwrap();
-        let of = |channels| scorer.score(&network(channels), 0).unwrap();
+        let scorer = ZeroCostScorer::new(&zero_cost(&counted), &digits, &references).unwrap();
+        let of = |channels| scorer.score("", &network(channels), 0).unwrap();
         // Both counts are linear in the channels: halfway is half a rank.
         assert!((of(4) - 0.25).abs() < 1e-12, "{}", of(4));
         assert_eq!((of(2), of(6)), (0.0, 0.5));
@@ -224,7 +224,7 @@ mod tests {
             ..zero_cost(&[ScoreName::Zen])
         };
         let refused = |zero_cost: &ZeroCost| {
-            let error = Scorer::new(zero_cost, &digits, &[]).unwrap_err();
+            let error = ZeroCostScorer::new(zero_cost, &digits, &[]).unwrap_err();
             error.to_string()
         };
         assert_eq!(

@@ -3,8 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::OsString,
-    fs::{File, TryLockError},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -17,6 +16,7 @@ use tokio::sync::{
 
 use crate::{
     AgentError, Limits,
+    alone::alone,
     child::{Child, Order},
     host::Host,
     reference,
@@ -30,10 +30,6 @@ const COMPUTING_TURN_MS: u64 = 10;
 const READING_TURN_MS: u64 = 5;
 /// A pause in which the machine cools down.
 const REST: Duration = Duration::from_secs(1);
-/// Locked while a batch is measured, by whatever program of this machine does it.
-const LOCK: &str = "bespoke-measuring.lock";
-/// How often it is looked whether it is free.
-const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// Measures batches of networks, one batch at a time, and remembers what its reference networks take on each runtime when
 /// the machine is left alone.
@@ -45,6 +41,8 @@ pub struct Bench {
     /// What the references take, by runtime and threads.
     quiet_ms: Mutex<BTreeMap<(String, u32), ReferenceMs>>,
     timed: Mutex<Duration>,
+    /// Whether it was told that another program measures.
+    has_told: AtomicBool,
 }
 
 /// A batch that is being measured.
@@ -83,6 +81,7 @@ impl Bench {
             training: None,
             quiet_ms: Mutex::default(),
             timed: Mutex::default(),
+            has_told: AtomicBool::new(false),
         }
     }
 
@@ -129,7 +128,7 @@ impl Bench {
             Some(training) => Some(training.write().await),
             None => None,
         };
-        let _alone = alone().await;
+        let _alone = alone(&self.has_told).await;
         let run = Run {
             bench: self,
             orders,
@@ -351,18 +350,5 @@ fn key(target: &TargetSpec) -> (String, u32) {
 fn out_of_turn() -> Verdict {
     Verdict::Crashed {
         reason: "its answer is no measurement: it came out of turn".to_owned(),
-    }
-}
-
-/// Waits until no other program measures on this machine; whoever cannot tell goes on.
-async fn alone() -> Option<File> {
-    let path = std::env::temp_dir().join(LOCK);
-    let file = File::options().create(true).append(true).open(path).ok()?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Some(file),
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_POLL).await,
-            Err(TryLockError::Error(_)) => return None,
-        }
     }
 }

@@ -24,12 +24,16 @@ pub(crate) trait EnergyCounter {
     fn range_uj(&self) -> Option<u64>;
 }
 
-/// Sums the energy of passes over windows of time.
+/// Tells the energy of passes in windows of time.
 pub(crate) struct EnergyMeter {
     counters: Vec<Box<dyn EnergyCounter>>,
-    window: Option<(Duration, Vec<u64>)>,
-    sum_uj: u64,
-    passes: u64,
+}
+
+/// A window that was begun.
+pub(crate) struct Window<'a> {
+    meter: &'a EnergyMeter,
+    begun: Duration,
+    before: Vec<u64>,
 }
 
 /// Why the energy of the CPU cannot be told.
@@ -59,9 +63,6 @@ impl EnergyMeter {
             .filter(|counter| counter.read_uj().is_some());
         Self {
             counters: readable.collect(),
-            window: None,
-            sum_uj: 0,
-            passes: 0,
         }
     }
 
@@ -72,31 +73,13 @@ impl EnergyMeter {
         Self::new(counters)
     }
 
-    /// Begins a window.
-    pub(crate) fn begin(&mut self, now: Duration) {
-        self.window = self.readings().map(|readings| (now, readings));
-    }
-
-    /// Ends the window that was begun, in which so many passes ran.
-    pub(crate) fn end(&mut self, now: Duration, passes: u64) {
-        let (Some((begun, before)), Some(after)) = (self.window.take(), self.readings()) else {
-            return;
-        };
-        if now.saturating_sub(begun) < SHORTEST_WINDOW {
-            return;
-        }
-        let used = self.counters.iter().zip(before.iter().zip(after));
-        let used =
-            used.map(|(counter, (before, after))| difference(*before, after, counter.range_uj()));
-        if let Some(used) = used.sum::<Option<u64>>() {
-            self.sum_uj += used;
-            self.passes += passes;
-        }
-    }
-
-    /// Energy of one pass, in millijoules; none when nothing counts it or no window was long enough.
-    pub(crate) fn millijoules_per_pass(&self) -> Option<f64> {
-        (self.passes > 0).then(|| self.sum_uj as f64 / 1e3 / self.passes as f64)
+    /// Begins a window; none when nothing counts.
+    pub(crate) fn begin(&self, now: Duration) -> Option<Window<'_>> {
+        Some(Window {
+            before: self.readings()?,
+            meter: self,
+            begun: now,
+        })
     }
 
     /// What is counted, for the record; none when nothing is.
@@ -112,6 +95,28 @@ impl EnergyMeter {
             .map(|counter| counter.read_uj())
             .collect();
         readings.filter(|readings| !readings.is_empty())
+    }
+}
+
+// === impl Window ===
+
+impl Window<'_> {
+    /// Energy of one of the passes that ran since it was begun, in millijoules; none when there were none, the window is
+    /// too short, or a counter was lost or set back.
+    pub(crate) fn end(self, now: Duration, passes: u64) -> Option<f64> {
+        let after = self.meter.readings()?;
+        if passes == 0 || now.saturating_sub(self.begun) < SHORTEST_WINDOW {
+            return None;
+        }
+        let used = self
+            .meter
+            .counters
+            .iter()
+            .zip(self.before.iter().zip(after));
+        let used =
+            used.map(|(counter, (before, after))| difference(*before, after, counter.range_uj()));
+        let sum_uj = used.sum::<Option<u64>>()?;
+        Some(sum_uj as f64 / 1e3 / passes as f64)
     }
 }
 

@@ -8,6 +8,7 @@
 //! The agent knows nothing of studies and trials.
 
 mod agent;
+mod alone;
 mod backoff;
 mod bench;
 mod cgroup;

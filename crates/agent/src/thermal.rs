@@ -10,18 +10,48 @@ const CPU_ZONES: [&str; 3] = ["x86_pkg_temp", "cpu", "soc"];
 /// How drivers name the hardware monitors of a CPU.
 const CPU_MONITORS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
 
+/// The sensors of a machine's CPU, found once.
+#[derive(Debug)]
+pub(crate) struct Thermometer {
+    host: Host,
+    /// Files of its thermal zones.
+    zones: Vec<PathBuf>,
+    /// Files of its hardware monitors.
+    monitors: Vec<PathBuf>,
+}
+
+// === impl Thermometer ===
+
+impl Thermometer {
+    /// The hottest reading in degrees Celsius: of the thermal zones, else of the hardware monitors.
+    pub(crate) fn celsius(&self) -> Option<f64> {
+        let hottest = |files: &[PathBuf]| {
+            let readings = files.iter();
+            readings
+                .filter_map(|file| self.host.millidegrees(file))
+                .max()
+        };
+        let hottest = hottest(&self.zones).or_else(|| hottest(&self.monitors))?;
+        Some(hottest as f64 / 1e3)
+    }
+}
+
 // === impl Host ===
 
 impl Host {
-    /// The hottest reading of the CPU in degrees Celsius: of its thermal zones, else of its hardware monitors.
+    /// What tells how hot the CPU is.
+    pub(crate) fn thermometer(&self) -> Thermometer {
+        let zones = self.cpu_zones().into_iter();
+        Thermometer {
+            host: self.clone(),
+            zones: zones.map(|zone| zone.join("temp")).collect(),
+            monitors: self.cpu_monitors(),
+        }
+    }
+
+    /// How hot the CPU is at this moment, in degrees Celsius.
     pub(crate) fn cpu_temperature_c(&self) -> Option<f64> {
-        let zones = self.cpu_zones();
-        let readings = zones
-            .iter()
-            .filter_map(|zone| self.millidegrees(&zone.join("temp")));
-        let hottest = readings.max();
-        let hottest = hottest.or_else(|| self.hottest_monitor())?;
-        Some(hottest as f64 / 1e3)
+        self.thermometer().celsius()
     }
 
     /// The least temperature in degrees Celsius at which the CPU is slowed down, of its thermal zones.
@@ -49,16 +79,17 @@ impl Host {
         zones
     }
 
-    fn hottest_monitor(&self) -> Option<i64> {
+    fn cpu_monitors(&self) -> Vec<PathBuf> {
         let monitors = self.folders("sys/class/hwmon", "hwmon");
         let of_cpu = monitors.iter().filter(|path| {
             let name = self.read(path.join("name"));
             name.is_some_and(|name| CPU_MONITORS.contains(&name.as_str()))
         });
-        let readings = of_cpu.flat_map(|path| {
-            (1..=32).map_while(|n| self.millidegrees(&path.join(format!("temp{n}_input"))))
+        let files = of_cpu.flat_map(|path| {
+            let files = (1..=32).map(|n| path.join(format!("temp{n}_input")));
+            files.take_while(|file| self.has(file))
         });
-        readings.max()
+        files.collect()
     }
 
     /// A thermal zone that is switched off reads zero, or as cold as nothing can be.
@@ -109,6 +140,21 @@ mod tests {
             ("sys/class/hwmon/hwmon1/temp2_input", "46000\n"),
         ]);
         assert_eq!(host.cpu_temperature_c(), Some(46.0));
+    }
+
+    #[test]
+    fn a_thermometer_reads_the_sensors_that_were_found_anew() {
+        let zone = "sys/class/thermal/thermal_zone0";
+        let (root, host) = fake::host(&[(&format!("{zone}/type"), "cpu-thermal\n")]);
+        let thermometer = host.thermometer();
+        for (reading, celsius) in [
+            ("51200\n", Some(51.2)),
+            ("-1\n", None),
+            ("60000\n", Some(60.0)),
+        ] {
+            fake::write(&root, &format!("{zone}/temp"), reading);
+            assert_eq!(thermometer.celsius(), celsius);
+        }
     }
 
     #[test]

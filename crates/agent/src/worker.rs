@@ -31,6 +31,7 @@ use crate::{
     host::Host,
     interference::Watch,
     request::{Command, Header, Ready, Reply, RequestError, Samples, Used},
+    thermal::Thermometer,
 };
 
 /// The priority of what is timed, where the system allows it: the highest.
@@ -213,6 +214,7 @@ fn serve(
         Cache::Hot => network,
         Cache::Cold => network.cold(&host, &cores, &mut ready),
     };
+    let thermometer = host.thermometer();
     let mut clock = SystemClock::start();
     let mut timer = Timer::new(&header.protocol, SystemClock::start(), network);
     match timer.prepare() {
@@ -231,26 +233,26 @@ fn serve(
         let reply = match taken {
             Ok(samples_ms) => Reply::Samples(Samples {
                 samples_ms,
-                sensed: sense(&host, &cores),
+                sensed: sense(&host, &cores, &thermometer),
             }),
             Err(stop) => return fail(&mut output, stopped(stop), Ready::default()),
         };
         write(&mut output, &reply)?;
     }
-    let mut energy = EnergyMeter::of(&host, gpu.as_ref());
+    let energy = EnergyMeter::of(&host, gpu.as_ref());
     let counters = energy.counted();
-    if counters.is_some() {
-        energy.begin(clock.now());
+    let mut energy_mj = None;
+    if let Some(window) = energy.begin(clock.now()) {
         let before = timer.passes();
         if timer.turn(ENERGY_WINDOW).is_ok() {
-            energy.end(clock.now(), timer.passes() - before);
+            energy_mj = window.end(clock.now(), timer.passes() - before);
         }
     }
     let interference = watch.seen();
     let facts = interference.facts();
     let facts = facts.chain(counters.map(|counters| ("energy.counters", counters)));
     let mut used = Used {
-        energy_mj: energy.millijoules_per_pass(),
+        energy_mj,
         peak_memory_bytes: host.peak_memory_bytes(),
         operators: Vec::new(),
         interference,
@@ -271,12 +273,12 @@ fn serve(
 }
 
 /// What the sensors say of the core that measures.
-fn sense(host: &Host, cores: &[usize]) -> Sensed {
+fn sense(host: &Host, cores: &[usize], thermometer: &Thermometer) -> Sensed {
     let core = cores.first().copied().unwrap_or(0);
     let kilohertz = host.frequency(core, "scaling_cur_freq");
     Sensed {
         megahertz: kilohertz.map(|khz| khz as f64 / 1e3),
-        celsius: host.cpu_temperature_c(),
+        celsius: thermometer.celsius(),
     }
 }
 

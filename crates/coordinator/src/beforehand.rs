@@ -1,8 +1,8 @@
 //! What a study knows before its first trial, beside its files.
 
 use bespoke_measure::PriceSource;
-use bespoke_search::{Finished, pareto::pareto_front};
-use bespoke_space::{Architecture, Space};
+use bespoke_search::{Finished, RelatedTask, pareto::pareto_front};
+use bespoke_space::{Architecture, Decision, Space};
 use bespoke_store::{Store, StoredPredictor};
 use bespoke_study::{
     EarlierStudy, Objective, Source, Study, StudyName, StudySpec, StudyState, Trial,
@@ -26,6 +26,9 @@ pub(crate) struct Recalled {
     pub finished: Vec<Finished>,
     /// Of the networks of which everything is known, those that keep the study's bounds and that no other beats.
     pub front: Vec<Architecture>,
+    /// By what they judged their networks, of each that judged in another way than the study does: other data, other
+    /// training, a score.
+    pub related: Vec<RelatedTask>,
 }
 
 // === impl Beforehand ===
@@ -76,6 +79,7 @@ impl Beforehand {
     ) -> Result<Recalled, CoordinatorError> {
         let objectives = spec.search_objectives();
         let mut finished: Vec<Finished> = Vec::new();
+        let mut related = Vec::new();
         for EarlierStudy {
             study: earlier,
             trials,
@@ -84,6 +88,9 @@ impl Beforehand {
             let memory = Memory::new(study, spec, earlier)?;
             for trial in trials {
                 finished.extend(memory.finished(space, &objectives, trial)?);
+            }
+            if !memory.judges_by(objectives[0]) {
+                related.push(memory.related(space, trials)?);
             }
         }
         let complete = finished.iter().filter_map(|one| {
@@ -97,7 +104,11 @@ impl Beforehand {
                 front.push(architectures[index].clone());
             }
         }
-        Ok(Recalled { finished, front })
+        Ok(Recalled {
+            finished,
+            front,
+            related,
+        })
     }
 }
 
@@ -111,6 +122,8 @@ struct Memory {
     is_same_lesson: bool,
     /// Whether they were scored by the same.
     is_same_score: bool,
+    /// What the earlier study judged by: the error or a score.
+    judge: Objective,
 }
 
 // === impl Memory ===
@@ -118,7 +131,11 @@ struct Memory {
 impl Memory {
     fn new(study: &Study, spec: &StudySpec, earlier: &Study) -> Result<Self, CoordinatorError> {
         let before = earlier.spec()?;
-        let place = |target| earlier.targets.iter().position(|other| other == target);
+        let is_same_space = study.submission.space.text == earlier.submission.space.text;
+        let place = |target| {
+            let mut places = earlier.targets.iter();
+            places.position(|other| is_same_space && other == target)
+        };
         let places: Vec<Option<usize>> = study.targets.iter().map(place).collect();
         let targets = spec.targets.iter().zip(&places);
         let targets = targets.filter_map(|(bound, place)| place.map(|_| bound.clone()));
@@ -128,11 +145,32 @@ impl Memory {
                 ..spec.clone()
             },
             places,
-            is_same_lesson: spec.data == before.data
+            is_same_lesson: is_same_space
+                && spec.data == before.data
                 && spec.recipe == before.recipe
                 && spec.evaluator.supernet() == before.evaluator.supernet(),
-            is_same_score: spec.data == before.data && spec.evaluator == before.evaluator,
+            judge: before.search_objectives()[0],
+            is_same_score: is_same_space
+                && spec.data == before.data
+                && spec.evaluator == before.evaluator
+                && (spec.evaluator.supernet().is_none() || spec.recipe == before.recipe),
         })
+    }
+
+    /// Whether the earlier study judged by this, and in the same way.
+    fn judges_by(&self, judge: Objective) -> bool {
+        self.judge == judge && self.has(judge)
+    }
+
+    /// By what the earlier study judged its networks, as a task of its own.
+    fn related(&self, space: &Space, trials: &[Trial]) -> Result<RelatedTask, ProposeError> {
+        let mut errors = Vec::new();
+        for trial in trials {
+            if let Some(error) = self.judge.value_of(trial) {
+                errors.push((space.parse_architecture(trial.architecture())?, error));
+            }
+        }
+        Ok(RelatedTask { errors })
     }
 
     /// Whether an objective is one that the earlier study found out by trying.
@@ -212,7 +250,8 @@ impl Memory {
 /// The earlier studies that a study names, as they stand now.
 ///
 /// # Errors
-/// When there is none of a name, it still runs, or it is of another space; the file is that of the study.
+/// When there is none of a name, it still runs, or other decisions are taken in its space; the file is that of the
+/// study.
 pub(crate) fn remembered(
     store: &dyn Store,
     file: &str,
@@ -229,12 +268,18 @@ pub(crate) fn remembered(
         if study.state == StudyState::Running {
             return Err(fail("still runs: wait for its end, or cancel it"));
         }
-        if study.submission.space.text != space.text {
-            return Err(fail("is of another space"));
+        let earlier = &study.submission.space;
+        if earlier.text != space.text && decisions(earlier)? != decisions(space)? {
+            return Err(fail("is of a space of other decisions"));
         }
         let mut trials = store.trials(name)?;
         trials.retain(Trial::is_finished);
         Ok(EarlierStudy { study, trials })
     };
     spec.warm_start.iter().map(remember).collect()
+}
+
+fn decisions(space: &Source) -> Result<Vec<Decision>, CoordinatorError> {
+    let space = Space::parse(&space.file, &space.text)?;
+    Ok(space.decisions().to_vec())
 }

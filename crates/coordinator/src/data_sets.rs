@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use bespoke_accuracy::{DataSet, Evaluator, Scorer, Training};
+use bespoke_accuracy::{DataSet, Evaluator, Scorer, Training, ZeroCostScorer};
 use bespoke_graph::Graph;
 use bespoke_recipe::{Recipe, SupernetRecipe, ZeroCost};
 use bespoke_space::Space;
@@ -62,7 +62,7 @@ impl DataSets {
         Ok(SupernetEvaluator::new(
             whole,
             training,
-            supernet.subnets,
+            supernet.clone(),
             path,
             of,
         ))
@@ -77,20 +77,23 @@ impl Evaluators for DataSets {
         let training = Training::new(set.clone(), spec.recipe.clone());
         let training = training.map_err(|error| format!("[data]: {error}"))?;
         let training = training.with_threads(self.threads);
-        let (evaluator, scorer): (Arc<dyn Evaluator>, _) = match &spec.evaluator {
-            EvaluatorConfig::Training {} => (Arc::new(training), None),
-            EvaluatorConfig::ZeroCost(zero_cost) => {
-                let scorer = scorer(zero_cost, &set, space);
-                let scorer = scorer.map_err(|error| format!("[evaluator]: {error}"))?;
-                let scorer = scorer.with_threads(self.threads);
-                (Arc::new(training), Some(Arc::new(scorer)))
-            }
-            EvaluatorConfig::Supernet(supernet) => {
-                let supernet = self.supernet(training, supernet, spec, space);
-                let supernet = supernet.map_err(|error| format!("[evaluator]: {error}"))?;
-                (Arc::new(supernet), None)
-            }
-        };
+        let (evaluator, scorer): (Arc<dyn Evaluator>, Option<Arc<dyn Scorer>>) =
+            match &spec.evaluator {
+                EvaluatorConfig::Training {} => (Arc::new(training), None),
+                EvaluatorConfig::ZeroCost(zero_cost) => {
+                    let scorer = scorer(zero_cost, &set, space);
+                    let scorer = scorer.map_err(|error| format!("[evaluator]: {error}"))?;
+                    let scorer = scorer.with_threads(self.threads);
+                    (Arc::new(training), Some(Arc::new(scorer)))
+                }
+                EvaluatorConfig::Supernet(recipe) => {
+                    let supernet = self.supernet(training, recipe, spec, space);
+                    let supernet = supernet.map_err(|error| format!("[evaluator]: {error}"))?;
+                    let supernet = Arc::new(supernet);
+                    let scorer = recipe.front.map(|_| supernet.clone() as _);
+                    (supernet, scorer)
+                }
+            };
         Ok(Lesson {
             evaluator,
             scorer,
@@ -103,7 +106,7 @@ impl Evaluators for DataSets {
 
 /// How the candidates of a space are scored. Where several scores vote, random networks of the space are what each
 /// ranks a candidate among: the same for every study of the space.
-fn scorer(zero_cost: &ZeroCost, set: &DataSet, space: &Source) -> Result<Scorer, String> {
+fn scorer(zero_cost: &ZeroCost, set: &DataSet, space: &Source) -> Result<ZeroCostScorer, String> {
     let space = Space::parse(&space.file, &space.text).map_err(|error| error.to_string())?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let references = std::iter::from_fn(|| space.lower(&space.sample(&mut rng)).ok());
@@ -111,7 +114,7 @@ fn scorer(zero_cost: &ZeroCost, set: &DataSet, space: &Source) -> Result<Scorer,
         [_] => Vec::new(),
         _ => references.take(REFERENCES).collect(),
     };
-    Scorer::new(zero_cost, &set.train, &references).map_err(|error| error.to_string())
+    ZeroCostScorer::new(zero_cost, &set.train, &references).map_err(|error| error.to_string())
 }
 
 fn open(data: &Data) -> Result<DataSet, String> {

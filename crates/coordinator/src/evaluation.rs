@@ -22,7 +22,7 @@ pub struct Lesson {
     /// Trains a candidate and tells its accuracy.
     pub evaluator: Arc<dyn Evaluator>,
     /// Scores a candidate, where that decides which are trained.
-    pub scorer: Option<Arc<Scorer>>,
+    pub scorer: Option<Arc<dyn Scorer>>,
     /// Channels, height and width of an image.
     pub input_shape: [usize; 3],
     /// Number of classes.

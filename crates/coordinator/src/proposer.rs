@@ -131,11 +131,16 @@ impl Proposer {
         let objectives = spec.search_objectives();
         let forecast = StudyForecast::new(&space, objectives.clone(), &beforehand.predictors)?;
         let forecast = forecast.knows_anything().then_some(forecast);
+        let Recalled {
+            finished,
+            front,
+            related,
+        } = beforehand.recalled(&space, study, &spec)?;
         let problem = Problem {
             forecast: forecast.clone().map(|forecast| Box::new(forecast) as _),
+            related,
             ..spec.problem()
         };
-        let Recalled { finished, front } = beforehand.recalled(&space, study, &spec)?;
         let errors = finished.iter().filter(|one| one.objectives()[0].is_some());
         let strategy = spec.strategy.knowing(errors.count());
         let mut strategy = strategy

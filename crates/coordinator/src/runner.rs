@@ -230,6 +230,8 @@ impl<'a> Runner<'a> {
             return Ok(());
         }
         self.steps = JoinSet::new();
+        // The search may have been over before it came to that: its time was spent in an earlier run.
+        self.prepare().await?;
         for id in to_be_trained {
             let trial = self.trials[id.0 as usize].clone();
             let candidate = self.proposer.candidate(&trial)?;

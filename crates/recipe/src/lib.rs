@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use score::{ScoreName, Scores, ScoresError, UnknownScore, ZeroCost};
-pub use supernet::{Sampling, Subnets, SupernetRecipe};
+pub use supernet::{FrontTraining, Sampling, Subnets, SupernetRecipe};
 
 /// Settings of one training run: stochastic gradient descent with momentum and a cosine learning-rate schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

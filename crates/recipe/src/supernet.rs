@@ -14,6 +14,9 @@ pub struct SupernetRecipe {
     pub sampling: Sampling,
     /// What becomes of a candidate before its accuracy is told.
     pub subnets: Subnets,
+    /// How the networks of the front are trained when the search is over; none: they stay as they were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front: Option<FrontTraining>,
 }
 
 /// How the networks of a step are drawn.
@@ -66,6 +69,17 @@ pub enum Subnets {
     Tuned,
 }
 
+/// Which weights the networks of the front begin with that are trained by the recipe of the study when the search is
+/// over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrontTraining {
+    /// The shared ones.
+    Tuned,
+    /// Fresh ones.
+    Scratch,
+}
+
 // === impl SupernetRecipe ===
 
 impl Default for SupernetRecipe {
@@ -74,6 +88,7 @@ impl Default for SupernetRecipe {
             epochs: 50,
             sampling: Sampling::default(),
             subnets: Subnets::default(),
+            front: None,
         }
     }
 }
@@ -85,6 +100,14 @@ impl SupernetRecipe {
     /// Names the first setting that is out of range.
     pub fn check(&self) -> Result<(), RecipeError> {
         crate::in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
+        if self.front.is_some() && self.subnets == Subnets::Tuned {
+            let reason = "is for candidates that are not trained: leave out `subnets = \"tuned\"`"
+                .to_owned();
+            return Err(RecipeError {
+                key: "front",
+                reason,
+            });
+        }
         let in_range = |key, value, low, high| crate::in_range(key, f64::from(value), low, high);
         match self.sampling {
             Sampling::Uniform => Ok(()),

@@ -4,8 +4,8 @@
 //!
 //! `TABLES` holds `nasbench201_accuracy_percent.csv`. Of NAS-Bench-201, so many random networks' accuracies on CIFAR-100
 //! teach a predictor, without and with those of 200 others on CIFAR-10; 1,000 more networks judge it. Means over five
-//! draws: Spearman's correlation, the mean error in points, and the share of the accuracies within 1.645 deviations,
-//! which is 90 % if these are right.
+//! draws: Spearman's correlation, the mean error in points, and the share of the accuracies within their intervals of
+//! 90 %.
 
 use std::{error::Error, fs, path::Path};
 
@@ -19,7 +19,6 @@ use rand_chacha::ChaCha8Rng;
 const DRAWS: u64 = 5;
 const EARLIER: usize = 200;
 const OTHERS: usize = 1000;
-const DEVIATIONS: f64 = 1.645;
 
 /// A network, and its accuracies on CIFAR-10 and CIFAR-100.
 type Row = (Architecture, [f64; 2]);
@@ -84,15 +83,14 @@ fn quality(
     let expected = others.iter().map(|(one, _)| predictor.predict(one, &[]));
     let expected: Vec<_> = expected.collect();
     let accuracies: Vec<f64> = others.iter().map(|(_, accuracies)| accuracies[1]).collect();
-    let values: Vec<f64> = expected.iter().map(|one| one.value).collect();
-    let errors = expected.iter().zip(&accuracies);
-    let errors: Vec<(f64, f64)> = errors
-        .map(|(one, accuracy)| ((one.value - accuracy).abs(), one.deviation))
-        .collect();
-    let within = errors
-        .iter()
-        .filter(|(error, deviation)| *error <= DEVIATIONS * deviation);
+    let values: Vec<f64> = expected.iter().map(|one| one.percent).collect();
+    let pairs = || expected.iter().zip(&accuracies);
+    let errors = pairs().map(|(one, accuracy)| (one.percent - accuracy).abs());
+    let mean = errors.sum::<f64>() / OTHERS as f64;
+    let within = pairs().filter(|(one, accuracy)| {
+        let interval = one.low_percent..=one.high_percent;
+        interval.contains(*accuracy)
+    });
     let share = within.count() as f64 / OTHERS as f64;
-    let mean = errors.iter().map(|(error, _)| error).sum::<f64>() / OTHERS as f64;
     Ok([spearman(&values, &accuracies), mean, share])
 }

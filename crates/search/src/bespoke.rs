@@ -11,7 +11,8 @@
 //! 2010), so that proposals made at once differ.
 //!
 //! The error is learned by rank, on a normal scale, so that a few networks that do not learn at all spoil nothing; costs
-//! are learned as logarithms.
+//! are learned as logarithms. What is known of the error on related tasks, by rank as well, counts by how far the trials
+//! agree with it.
 //!
 //! Of long histories the best trials and an even choice of the others are learned from, so that a proposal takes about
 //! as long after 10,000 trials as after 400.
@@ -21,6 +22,7 @@ mod candidates;
 mod encoder;
 mod gain;
 mod gaussian;
+mod kernel;
 mod model;
 #[cfg(test)]
 mod tests;
@@ -30,14 +32,25 @@ use bespoke_space::{Architecture, Space};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{BespokeSettings, Finished, Problem, Strategy, pareto::Score, proposals::Proposals};
+use crate::{
+    BespokeSettings, Finished, Problem, RelatedTask, Strategy, pareto::Score, proposals::Proposals,
+};
 
-pub use self::accuracy::{AccuracyError, AccuracyPredictor, TrainedNetwork};
+pub use self::accuracy::{AccuracyError, AccuracyPredictor, ExpectedAccuracy, TrainedNetwork};
 use self::{
     encoder::Encoder,
-    gaussian::{Kernel, Point},
+    gaussian::{Point, Task},
+    kernel::Kernel,
     model::{Model, Seeks, kept},
+    warp::Warp,
 };
+
+/// Networks of related tasks that are learned from at most.
+const MOST_RELATED: usize = 256;
+/// Random proposals at most where a related task is known.
+const INITIAL_RELATED: usize = 4;
+/// Trials from which on related tasks are left alone: by then, near the front, they tell less than the trials.
+const RELATED_UNTIL: usize = 48;
 
 /// Surrogate-assisted search.
 #[derive(Debug)]
@@ -46,6 +59,10 @@ pub struct Bespoke {
     rng: ChaCha8Rng,
     proposals: Proposals,
     encoder: Option<Encoder>,
+    /// Empty once they were read.
+    tasks: Vec<RelatedTask>,
+    /// What was read of them, the best first.
+    related: Vec<Related>,
     trials: Vec<Trial>,
     /// Proposed and not yet reported.
     pending: Vec<Architecture>,
@@ -55,6 +72,15 @@ pub struct Bespoke {
     learn_at: usize,
     /// What the trials so far say; none when another was reported since.
     model: Option<Model>,
+}
+
+/// A network of a related task.
+#[derive(Debug)]
+struct Related {
+    architecture: Architecture,
+    point: Point,
+    /// Of its error there.
+    score: f64,
 }
 
 /// A trial that ended with something known.
@@ -72,9 +98,15 @@ struct Trial {
 
 impl Bespoke {
     /// Starts a search with settings that were checked.
-    pub fn new(settings: BespokeSettings, seed: u64, problem: Problem) -> Self {
+    pub fn new(mut settings: BespokeSettings, seed: u64, mut problem: Problem) -> Self {
+        let tasks = std::mem::take(&mut problem.related);
+        if !tasks.is_empty() {
+            settings.initial = settings.initial.min(INITIAL_RELATED);
+        }
         Self {
             settings,
+            tasks,
+            related: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             proposals: Proposals::new(problem),
             encoder: None,
@@ -111,15 +143,22 @@ impl Bespoke {
         }
         let rng = &mut self.rng;
         let encoder = self.encoder.get_or_insert_with(|| Encoder::new(space, rng));
+        if !self.tasks.is_empty() {
+            self.related = related(&std::mem::take(&mut self.tasks), encoder);
+        }
         let kept = kept(&self.trials);
         for index in &kept {
             let trial = &mut self.trials[*index];
             if trial.point.is_none() {
-                trial.point = Some(encoder.point(&trial.architecture));
+                trial.point = Some(encoder.point(Task::Own, &trial.architecture));
             }
         }
         let kept: Vec<&Trial> = kept.iter().map(|index| &self.trials[*index]).collect();
-        let mut model = Model::new(&kept, &known, self.proposals.bounds())?;
+        let related = match self.trials.len() < RELATED_UNTIL {
+            true => self.related.as_slice(),
+            false => &[],
+        };
+        let mut model = Model::new(&kept, related, &known, self.proposals.bounds())?;
         if self.trials.len() >= self.learn_at {
             self.kernels = model.learned_kernels(&self.kernels);
             self.learn_at = self.trials.len() + self.trials.len() / 5 + 1;
@@ -128,7 +167,7 @@ impl Bespoke {
         model.seeks = Seeks::next(self.proposals.bounds(), is_all_known, self.proposed);
         model.confidence = self.proposals.confidence();
         for architecture in &self.pending {
-            let point = encoder.point(architecture);
+            let point = encoder.point(Task::Own, architecture);
             model.believe(point, architecture, &mut self.proposals);
         }
         model.gather(space, encoder, &mut self.proposals, &mut self.rng);
@@ -161,7 +200,8 @@ impl Strategy for Bespoke {
         };
         self.proposed += 1;
         if let (Some(model), Some(encoder)) = (&mut self.model, &mut self.encoder) {
-            model.believe(encoder.point(&chosen), &chosen, &mut self.proposals);
+            let point = encoder.point(Task::Own, &chosen);
+            model.believe(point, &chosen, &mut self.proposals);
         }
         self.pending.push(chosen.clone());
         Some(chosen)
@@ -191,4 +231,24 @@ impl Trial {
         let is_feasible = self.score.as_ref().is_some_and(Score::is_feasible);
         is_feasible.then(|| self.objectives.iter().copied().collect())?
     }
+}
+
+// === helpers ===
+
+/// The networks of related tasks, each task on a scale of its own, the best first; an even choice where they are many.
+fn related(tasks: &[RelatedTask], encoder: &mut Encoder) -> Vec<Related> {
+    let mut scored: Vec<(&Architecture, f64)> = Vec::new();
+    for RelatedTask { errors } in tasks.iter().filter(|task| !task.errors.is_empty()) {
+        let warp = Warp::by_rank(errors.iter().map(|(_, error)| *error).collect());
+        let scores = errors.iter().map(|(one, error)| (one, warp.score(*error)));
+        scored.extend(scores);
+    }
+    scored.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let step = scored.len().div_ceil(MOST_RELATED).max(1);
+    let related = |(architecture, score): (&Architecture, f64)| Related {
+        architecture: architecture.clone(),
+        point: encoder.point(Task::Related, architecture),
+        score,
+    };
+    scored.into_iter().step_by(step).map(related).collect()
 }

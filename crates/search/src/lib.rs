@@ -23,7 +23,7 @@ mod strategy;
 #[cfg(test)]
 mod test_spaces;
 
-pub use bespoke::{AccuracyError, AccuracyPredictor, Bespoke, TrainedNetwork};
+pub use bespoke::{AccuracyError, AccuracyPredictor, Bespoke, ExpectedAccuracy, TrainedNetwork};
 pub use config::{
     BespokeSettings, LocalSearchSettings, MaeNasSettings, MnasnetSettings, Nsga2Settings,
     OnceForAllSettings, RegularizedEvolutionSettings, StrategyConfig, StrategyConfigError,
@@ -33,7 +33,7 @@ pub use mae_nas::MaeNas;
 pub use mnasnet::Mnasnet;
 pub use nsga2::Nsga2;
 pub use once_for_all::OnceForAll;
-pub use problem::{Expected, Forecast, Problem};
+pub use problem::{Expected, Forecast, Problem, RelatedTask};
 pub use random::Random;
 pub use regularized_evolution::RegularizedEvolution;
 pub use strategy::{Finished, Strategy};

@@ -17,6 +17,16 @@ pub struct Problem {
     /// A proposal is expected to meet each bound with at least this probability where a forecast says so: above 0
     /// and below 1.
     pub confidence: f64,
+    /// What is known of the error elsewhere.
+    pub related: Vec<RelatedTask>,
+}
+
+/// Architectures of the space on another task: other data, or another way to train or to judge. Only the default
+/// strategy learns from them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RelatedTask {
+    /// Each with its error there, a finite number: in any unit, the less the better.
+    pub errors: Vec<(Architecture, f64)>,
 }
 
 /// Expects the objectives of architectures that were not tried.
@@ -47,7 +57,7 @@ pub struct Expected {
 }
 
 /// Standard deviations from the middle of a normal distribution to the ends of the interval that holds 90 % of it.
-const DEVIATIONS_OF_90_PERCENT: f64 = 1.644_853_626_951;
+pub(crate) const DEVIATIONS_OF_90_PERCENT: f64 = 1.644_853_626_951;
 
 // === impl Problem ===
 
@@ -87,6 +97,7 @@ impl Default for Problem {
             bounds: Vec::new(),
             forecast: None,
             confidence: 0.5,
+            related: Vec::new(),
         }
     }
 }

@@ -13,7 +13,8 @@ pub enum EvaluatorConfig {
     Training {},
     /// Each has a score without training; the front of score and costs is trained when the search is over.
     ZeroCost(ZeroCost),
-    /// All networks of the space are trained together first; then each candidate is a subnet.
+    /// All networks of the space are trained together first; then each candidate is a subnet. Where the front is trained
+    /// when the search is over, a candidate's accuracy by the shared weights is its score.
     Supernet(SupernetRecipe),
 }
 
@@ -31,6 +32,15 @@ impl EvaluatorConfig {
         match self {
             Self::Supernet(supernet) => Some(supernet),
             Self::Training {} | Self::ZeroCost(_) => None,
+        }
+    }
+
+    /// Whether candidates are scored, and trained when the search is over.
+    pub fn scores(&self) -> bool {
+        match self {
+            Self::Training {} => false,
+            Self::ZeroCost(_) => true,
+            Self::Supernet(supernet) => supernet.front.is_some(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{Trial, TrialState};
 pub enum Objective {
     /// Share of the held-out images that are classified wrongly, in per cent.
     Error,
-    /// A zero-cost score with its sign turned: what is searched for in place of the error where candidates are scored.
+    /// A score with its sign turned: what is searched for in place of the error where candidates are scored.
     Score,
     /// Median latency on the target of that index, in milliseconds.
     Latency(usize),

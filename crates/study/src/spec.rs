@@ -149,7 +149,7 @@ impl StudySpec {
     /// What the search minimises: the same, with the score in place of the error where candidates are scored.
     pub fn search_objectives(&self) -> Vec<Objective> {
         let mut objectives = self.objectives();
-        if let EvaluatorConfig::ZeroCost(_) = self.evaluator {
+        if self.evaluator.scores() {
             objectives[0] = Objective::Score;
         }
         objectives

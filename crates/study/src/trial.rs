@@ -226,7 +226,7 @@ impl Trial {
         self.energies_mj.get(target).copied().flatten()
     }
 
-    /// Its zero-cost score, if it was given one; more is better.
+    /// Its score, if it was given one; more is better.
     pub fn score(&self) -> Option<f64> {
         self.score
     }

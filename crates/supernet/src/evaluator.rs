@@ -7,21 +7,24 @@ use std::{
 };
 
 use bespoke_accuracy::{
-    Decision, EpochProgress, Evaluated, EvaluationError, Evaluator, SharedProgress, Training,
+    Decision, EpochProgress, Evaluated, EvaluationError, Evaluator, Scorer, SharedProgress,
+    Training,
 };
 use bespoke_graph::Graph;
-use bespoke_recipe::Subnets;
+use bespoke_recipe::{FrontTraining, Subnets, SupernetRecipe};
 
 use crate::{Subnet, Supernet, SupernetError, load, save};
 
-/// Trains all networks of a space together, and then tells each candidate's accuracy as a subnet.
+/// Trains all networks of a space together, and then tells each candidate's accuracy as a subnet. Where the recipe has
+/// only the front trained, a candidate's score is its accuracy by the shared weights in per cent, and who asks for its
+/// accuracy has it trained.
 ///
 /// After each epoch of [`Evaluator::prepare`] the state is written to a file, from which the next call goes on. A graph
 /// alone has no place in the template: [`Evaluator::evaluate`] trains it from fresh weights.
 pub struct SupernetEvaluator {
     supernet: Mutex<Supernet>,
     training: Training,
-    subnets: Subnets,
+    recipe: SupernetRecipe,
     path: PathBuf,
     of: String,
 }
@@ -29,19 +32,19 @@ pub struct SupernetEvaluator {
 // === impl SupernetEvaluator ===
 
 impl SupernetEvaluator {
-    /// An evaluator on a supernet that was not trained yet. `training` tests and, if asked for, trains subnets on; the
-    /// state is kept at the path, and `of` tells all that it depends on.
+    /// An evaluator on a supernet that was not trained yet. `training` trains networks where the recipe asks for that;
+    /// the state is kept at the path, and `of` tells all that it depends on.
     pub fn new(
         supernet: Supernet,
         training: Training,
-        subnets: Subnets,
+        recipe: SupernetRecipe,
         path: PathBuf,
         of: String,
     ) -> Self {
         Self {
             supernet: Mutex::new(supernet),
             training,
-            subnets,
+            recipe,
             path,
             of,
         }
@@ -66,7 +69,9 @@ impl SupernetEvaluator {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder).map_err(file_error)?;
         }
-        load(&mut supernet, &self.of, &self.path)?;
+        if supernet.epochs_trained() < supernet.epochs() {
+            load(&mut supernet, &self.of, &self.path)?;
+        }
         while supernet.epochs_trained() < supernet.epochs() {
             let report = supernet.epoch()?;
             save(&supernet, &self.of, &self.path)?;
@@ -105,14 +110,17 @@ impl Evaluator for SupernetEvaluator {
     fn evaluate_architecture(
         &self,
         architecture: &str,
-        _graph: &Graph,
+        graph: &Graph,
         seed: u64,
         observer: &mut dyn FnMut(EpochProgress) -> Decision,
     ) -> Result<Evaluated, EvaluationError> {
+        if self.recipe.front == Some(FrontTraining::Scratch) {
+            return self.training.evaluate(graph, seed, observer);
+        }
         let Subnet { model, evaluation } = self.subnet(architecture)?;
-        match self.subnets {
-            Subnets::Tuned => self.training.tune(&model, seed, observer),
-            Subnets::Shared => Ok(Evaluated {
+        match (self.recipe.front, self.recipe.subnets) {
+            (Some(_), _) | (None, Subnets::Tuned) => self.training.tune(&model, seed, observer),
+            (None, Subnets::Shared) => Ok(Evaluated {
                 accuracy_percent: evaluation.accuracy_percent,
                 curve: vec![evaluation.accuracy_percent].into(),
                 stopped_early: false,
@@ -128,6 +136,12 @@ impl Evaluator for SupernetEvaluator {
     ) -> Result<(), EvaluationError> {
         let trained = self.train(observer);
         trained.map_err(|error| EvaluationError::Shared(error.to_string()))
+    }
+}
+
+impl Scorer for SupernetEvaluator {
+    fn score(&self, architecture: &str, _: &Graph, _: u64) -> Result<f64, EvaluationError> {
+        Ok(self.subnet(architecture)?.evaluation.accuracy_percent)
     }
 }
 

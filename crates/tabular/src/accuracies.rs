@@ -50,6 +50,11 @@ impl Accuracies {
     }
 
     /// Each network once, with its accuracy in per cent, in the order of the table.
+    pub(crate) fn rows(&self) -> &[(Architecture, f64)] {
+        &self.rows
+    }
+
+    /// The same, to keep.
     pub(crate) fn into_rows(self) -> Vec<(Architecture, f64)> {
         self.rows
     }

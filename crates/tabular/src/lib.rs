@@ -25,5 +25,5 @@ pub use benchmark::{Benchmark, Target};
 pub use error::TabularError;
 pub use outcome::{Best, CHECKPOINTS, Evaluated, Figure, LatencyMs, Outcome, summary};
 pub use sampling::{Sampled, Sampling};
-pub use search::Search;
+pub use search::{Related, Search};
 pub use strategy::strategy;

@@ -2,9 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-use bespoke_search::{Finished, Forecast, Problem, StrategyConfig};
+use bespoke_search::{Finished, Forecast, Problem, RelatedTask, StrategyConfig};
+use bespoke_space::Architecture;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
 
-use crate::{Benchmark, Outcome, TabularError};
+use crate::{Accuracies, Benchmark, Outcome, TabularError};
 
 /// How a benchmark is searched.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,17 @@ pub struct Search {
     pub in_flight: NonZeroUsize,
     /// With which probability a proposal has to meet each bound, where a forecast says so.
     pub confidence: f64,
+    /// What is known of another task.
+    pub related: Option<Related>,
+}
+
+/// A task that teaches a search before it begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Related {
+    /// How accurate each network is there.
+    pub accuracies: Accuracies,
+    /// How many networks, drawn at random by the seed of the search, have been evaluated there.
+    pub networks: usize,
 }
 
 // === impl Search ===
@@ -49,6 +63,7 @@ impl Search {
             bounds: std::iter::once(None).chain(bounds_ms).collect(),
             forecast,
             confidence: self.confidence,
+            related: self.related.iter().map(|of| of.task(seed)).collect(),
         };
         let mut strategy = self.strategy.build(seed, problem)?;
         let mut rows: Vec<usize> = Vec::new();
@@ -63,6 +78,21 @@ impl Search {
             rows.push(benchmark.networks.row(&proposal));
         }
         Ok(rows)
+    }
+}
+
+// === impl Related ===
+
+impl Related {
+    fn task(&self, seed: u64) -> RelatedTask {
+        let mut rows: Vec<&(Architecture, f64)> = self.accuracies.rows().iter().collect();
+        rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let evaluated = rows.into_iter().take(self.networks);
+        RelatedTask {
+            errors: evaluated
+                .map(|(architecture, percent)| (architecture.clone(), 100.0 - percent))
+                .collect(),
+        }
     }
 }
 

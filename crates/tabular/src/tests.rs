@@ -85,6 +85,7 @@ fn search(strategy: StrategyConfig, evaluations: usize) -> Search {
         evaluations,
         in_flight: NonZeroUsize::MIN,
         confidence: 0.5,
+        related: None,
     }
 }
 

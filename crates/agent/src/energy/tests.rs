@@ -32,12 +32,11 @@ const fn ms(milliseconds: u64) -> Duration {
 #[test]
 fn energy_of_a_pass_is_that_of_the_window_by_its_passes() {
     let (root, host) = machine("1000000\n");
-    let mut meter = EnergyMeter::of(&host, None);
-    meter.begin(ms(10));
+    let meter = EnergyMeter::of(&host, None);
+    let window = meter.begin(ms(10)).unwrap();
     set(&root, PACKAGE, "3000000\n");
-    meter.end(ms(110), 100);
+    assert_eq!(window.end(ms(110), 100), Some(20.0));
     assert_eq!(meter.counted().as_deref(), Some("package-0"));
-    assert_eq!(meter.millijoules_per_pass(), Some(20.0));
 }
 
 #[test]
@@ -46,36 +45,32 @@ fn memory_is_added_to_its_package() {
     let (root, host) = machine("1000\n");
     fake::write(&root, &format!("{MEMORY}/name"), "dram\n");
     set(&root, MEMORY, "500\n");
-    let mut meter = EnergyMeter::of(&host, None);
-    meter.begin(ms(0));
+    let meter = EnergyMeter::of(&host, None);
+    let window = meter.begin(ms(0)).unwrap();
     set(&root, PACKAGE, "5000\n");
     set(&root, MEMORY, "1500\n");
-    meter.end(ms(50), 1);
+    assert_eq!(window.end(ms(50), 1), Some(5.0));
     assert_eq!(meter.counted().as_deref(), Some("package-0, dram"));
-    assert_eq!(meter.millijoules_per_pass(), Some(5.0));
 }
 
 #[test]
 fn a_counter_that_begins_anew_within_a_window_has_not_run_backwards() {
     let (root, host) = machine("262143328000\n");
-    let mut meter = EnergyMeter::of(&host, None);
-    meter.begin(ms(0));
+    let meter = EnergyMeter::of(&host, None);
+    let window = meter.begin(ms(0)).unwrap();
     set(&root, PACKAGE, "1150\n");
-    meter.end(ms(60), 1);
-    assert_eq!(meter.millijoules_per_pass(), Some(2.0));
+    assert_eq!(window.end(ms(60), 1), Some(2.0));
 }
 
 #[test]
-fn windows_add_up_and_short_ones_are_left_out_with_their_passes() {
+fn a_window_that_is_too_short_or_without_a_pass_tells_nothing() {
     let (root, host) = machine("0\n");
-    let mut meter = EnergyMeter::of(&host, None);
-    for (window, energy_uj, passes) in [(50, "2000\n", 1), (49, "9000\n", 5), (70, "13000\n", 2)] {
-        meter.begin(ms(0));
-        set(&root, PACKAGE, energy_uj);
-        meter.end(ms(window), passes);
+    let meter = EnergyMeter::of(&host, None);
+    for (end, passes) in [(49, 5), (70, 0)] {
+        let window = meter.begin(ms(0)).unwrap();
+        set(&root, PACKAGE, "9000\n");
+        assert_eq!(window.end(ms(end), passes), None);
     }
-    // 2 mJ in one pass, then 4 mJ in two.
-    assert_eq!(meter.millijoules_per_pass(), Some(2.0));
 }
 
 #[test]
@@ -93,26 +88,21 @@ fn a_window_in_which_a_counter_was_lost_or_set_back_does_not_count() {
         }
     }
     let reading = std::rc::Rc::new(std::cell::Cell::new(Some(5_000)));
-    let mut meter = EnergyMeter::new(vec![Box::new(Fake(std::rc::Rc::clone(&reading)))]);
+    let meter = EnergyMeter::new(vec![Box::new(Fake(std::rc::Rc::clone(&reading)))]);
     for after in [None, Some(4_000)] {
         reading.set(Some(5_000));
-        meter.begin(ms(0));
+        let window = meter.begin(ms(0)).unwrap();
         reading.set(after);
-        meter.end(ms(100), 1);
-        assert_eq!(meter.millijoules_per_pass(), None);
+        assert_eq!(window.end(ms(100), 1), None);
     }
 }
 
 #[test]
 fn without_counters_there_is_no_energy() {
     let (_root, host) = fake::host(&[]);
-    let mut meter = EnergyMeter::of(&host, None);
-    meter.begin(ms(0));
-    meter.end(ms(100), 1);
-    assert_eq!(
-        (meter.counted(), meter.millijoules_per_pass()),
-        (None, None)
-    );
+    let meter = EnergyMeter::of(&host, None);
+    assert!(meter.begin(ms(0)).is_none());
+    assert_eq!(meter.counted(), None);
     assert_eq!(rapl_status(&host), Err(NoRapl::Absent));
 }
 

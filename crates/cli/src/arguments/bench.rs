@@ -82,6 +82,18 @@ pub struct Beforehand {
     /// With which probability a network is to meet each bound before it is evaluated, above 0 and below 1.
     #[arg(long, default_value_t = 0.5, value_name = "P")]
     pub confidence: f64,
+    /// A column of the accuracy table for another task, of which some networks are known; the default strategy learns
+    /// how far its own task is like that.
+    #[arg(long, value_name = "COLUMN")]
+    pub related_column: Option<String>,
+    /// How many networks of the other task are known, drawn at random.
+    #[arg(
+        long,
+        default_value_t = 200,
+        requires = "related_column",
+        value_name = "N"
+    )]
+    pub related_networks: u32,
 }
 
 /// Where latencies are known from before a network is evaluated.

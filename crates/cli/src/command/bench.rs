@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use bespoke_predict::{BadRows, Table};
+use bespoke_space::Space;
 use bespoke_tabular::{
-    Accuracies, Benchmark, Figure, Latencies, Outcome, Sampling, Search, Target, strategy, summary,
+    Accuracies, Benchmark, Figure, Latencies, Outcome, Related, Sampling, Search, Target, strategy,
+    summary,
 };
 use serde_json::json;
 
@@ -30,6 +32,7 @@ fn search(arguments: &BenchSearch) -> anyhow::Result<()> {
         evaluations: arguments.evaluations as usize,
         in_flight: arguments.in_flight,
         confidence: arguments.beforehand.confidence,
+        related: related(arguments)?,
     };
     let (benchmark, table) = tables(arguments)?;
     let accuracies_known = arguments.beforehand.accuracy_from == AccuracyFrom::Table;
@@ -53,14 +56,35 @@ fn search(arguments: &BenchSearch) -> anyhow::Result<()> {
 fn tables(arguments: &BenchSearch) -> anyhow::Result<(Benchmark, Table)> {
     let targets = Target::all(&arguments.latency_column, &arguments.bound_ms.0)?;
     let space = sources::space(&arguments.space)?;
-    let file = arguments.accuracy_table.display().to_string();
-    let text = sources::bytes(&arguments.accuracy_table)?;
-    let accuracies = Accuracies::parse(&space, &file, &text, &arguments.accuracy_column)?;
+    let accuracies = accuracies(arguments, &space, &arguments.accuracy_column)?;
     let file = arguments.latency_table.display().to_string();
     let text = sources::bytes(&arguments.latency_table)?;
     let latencies = Table::parse(&space, &file, &text, BadRows::Refuse)?;
     let benchmark = Benchmark::new(space, accuracies, &latencies, targets);
     Ok((benchmark.context(file)?, latencies))
+}
+
+fn accuracies(arguments: &BenchSearch, space: &Space, column: &str) -> anyhow::Result<Accuracies> {
+    let file = arguments.accuracy_table.display().to_string();
+    let text = sources::bytes(&arguments.accuracy_table)?;
+    Ok(Accuracies::parse(space, &file, &text, column)?)
+}
+
+/// The other task that is known beforehand, if any is.
+fn related(arguments: &BenchSearch) -> anyhow::Result<Option<Related>> {
+    let Beforehand {
+        related_column,
+        related_networks,
+        ..
+    } = &arguments.beforehand;
+    let Some(column) = related_column else {
+        return Ok(None);
+    };
+    let space = sources::space(&arguments.space)?;
+    Ok(Some(Related {
+        accuracies: accuracies(arguments, &space, column)?,
+        networks: *related_networks as usize,
+    }))
 }
 
 /// Makes for each search what it knows of latencies beforehand.

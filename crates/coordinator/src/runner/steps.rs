@@ -133,7 +133,7 @@ impl Runner<'_> {
         &mut self,
         trial: &Trial,
         candidate: Candidate,
-        scorer: Arc<Scorer>,
+        scorer: Arc<dyn Scorer>,
     ) {
         let (trainers, quiet) = (
             self.resources.trainers.clone(),
@@ -148,7 +148,7 @@ impl Runner<'_> {
                 .expect("the semaphore is never closed");
             let scored = blocking(move || {
                 let _working = quiet.blocking_read();
-                let score = scorer.score(&candidate.graph, seed);
+                let score = scorer.score(&candidate.architecture, &candidate.graph, seed);
                 score.map_err(|error| error.to_string())
             });
             let outcome = scored.await.unwrap_or_else(|error| Err(error.to_string()));

@@ -1,19 +1,27 @@
-//! Studies that judge candidates by zero-cost scores, and train those that are on the front when the search is over.
+//! Studies that judge candidates by scores, and train those that are on the front when the search is over.
 
 use std::time::Duration;
 
-use bespoke_study::{Ending, Source, StudyState, Trial, TrialState, to_be_trained};
+use bespoke_study::{Ending, Front, Source, StudyState, Trial, TrialState, to_be_trained};
 
 use super::{
     create,
-    fixture::{EPOCHS, FakeAgent, name, open, outcome, study},
+    fixture::{EPOCHS, FakeAgent, accuracy, name, open, outcome, study},
     fresh,
 };
 
 /// A study of this score.
 fn scored(score: &str, budget: &str) -> Source {
+    judged(
+        &format!("name = 'zero_cost'\nscore = {score}\nbatch_size = 4"),
+        budget,
+    )
+}
+
+/// A study of this evaluator.
+fn judged(evaluator: &str, budget: &str) -> Source {
     let source = study("tiny", "", budget);
-    let table = format!("\n[evaluator]\nname = 'zero_cost'\nscore = {score}\nbatch_size = 4\n");
+    let table = format!("\n[evaluator]\n{evaluator}\n");
     Source {
         text: source.text + &table,
         ..source
@@ -57,6 +65,25 @@ async fn the_best_by_score_and_latency_are_trained_in_the_end() {
         }
     }
     assert_eq!(to_be_trained(&spec, &trials), []);
+}
+
+#[tokio::test]
+async fn the_best_by_shared_weights_are_trained_in_the_end() {
+    let (coordinator, _store, _folder) = fresh();
+    let _agent = FakeAgent::start(&coordinator, "a");
+    let evaluator = "name = 'supernet'\nfront = 'scratch'";
+    create(&coordinator, judged(evaluator, "trials = 16")).await;
+    let (study, trials) = outcome(&coordinator, "tiny").await;
+    let spec = study.spec().expect("it is sound");
+    let before: Vec<Trial> = trials.iter().map(untrained).collect();
+    let best = to_be_trained(&spec, &before);
+    assert!((1..trials.len()).contains(&best.len()), "{best:?}");
+    for trial in &trials {
+        assert_eq!(trial.score(), Some(accuracy(trial.graph())));
+        assert_eq!(trial.accuracy().is_some(), best.contains(&trial.id()));
+    }
+    let front = Front::of(&spec, &trials);
+    assert_eq!(front.entries().len(), best.len());
 }
 
 #[tokio::test]

@@ -103,6 +103,32 @@ async fn what_a_study_starts_from_stays_as_it_was() {
     ));
 }
 
+/// Another lesson and another space file of the same decisions: no result is the later study's own.
+#[tokio::test]
+async fn a_study_of_another_lesson_and_space_file_teaches_by_its_order() {
+    let (coordinator, store, _folder) = fresh();
+    let _agent = FakeAgent::start(&coordinator, "a");
+    first(&coordinator).await;
+    let run = async |name: &str, warm_start: &str| {
+        let Source { file, text } = study(name, "", "trials = 12");
+        let strategy = "name = 'regularized_evolution'\npopulation = 4\nsample = 2";
+        let text = text
+            .replace(strategy, "name = 'bespoke'\n[training]\nepochs = 2")
+            .replace("seed = 3", &format!("seed = 4\n{warm_start}"));
+        let mut space = space().expect("there is one");
+        space.text.insert_str(0, "# Another file.\n");
+        let studies = &coordinator.services.studies;
+        let created = studies.create(Source { file, text }, Some(space)).await;
+        created.expect("the study is sound");
+        outcome(&coordinator, name).await
+    };
+    let (study, taught) = run("taught", "warm_start = ['first']").await;
+    let (_, alone) = run("alone", "").await;
+    assert_ne!(architectures(&taught), architectures(&alone));
+    let beforehand = Beforehand::of_study(&*store, &study).expect("the store works");
+    replay(&study, &beforehand, &taught).expect("the journal is this version's");
+}
+
 /// Of 42 networks, 20 are known: of 30 some are known ones, if those may be tried.
 #[tokio::test]
 async fn networks_of_which_not_all_is_known_may_be_tried_again() {
@@ -155,7 +181,9 @@ async fn a_study_that_cannot_be_started_from_is_named() {
     let text = text.replace("[4, 6, 8]", "[4, 6]");
     let other = refused(Some(Source { file, text })).await;
     assert!(
-        other.message().ends_with("`first` is of another space"),
+        other
+            .message()
+            .ends_with("`first` is of a space of other decisions"),
         "{other}"
     );
     create(&coordinator, later("", 3)).await;

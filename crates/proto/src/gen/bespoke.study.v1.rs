@@ -85,7 +85,7 @@ pub struct Trial {
     /// nothing was measured.
     #[prost(message, repeated, tag = "13")]
     pub energies: ::prost::alloc::vec::Vec<Energy>,
-    /// Its zero-cost score, of which more is better; absent unless the study judges candidates by a score.
+    /// Its score, of which more is better; absent unless the study judges candidates by a score.
     #[prost(double, optional, tag = "14")]
     pub score: ::core::option::Option<f64>,
 }

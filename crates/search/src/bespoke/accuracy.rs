@@ -1,9 +1,5 @@
-//! Accuracies of networks that were not trained, learned from those that were.
-//!
-//! The same Gaussian process as the strategy's, on decisions and features of the live graph, with scores as further
-//! features where they are given. What was learned on another data set or in another precision comes in as M. C. Kennedy
-//! and A. O'Hagan: Predicting the output from a complex computer code when fast approximations are available (Biometrika
-//! 2000) have it: the new accuracies are a multiple of what the old process expects, plus a process of their own.
+//! Accuracies of networks that were not trained, learned from those that were: the strategy's model of the error, for
+//! those who search in another way. Scores of the networks may come in as further features.
 
 use bespoke_space::{Architecture, Space};
 use rand::SeedableRng;
@@ -11,10 +7,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     encoder::Encoder,
-    gaussian::{Kernel, Point, Process},
+    gaussian::{Point, Process, Task},
+    kernel::Kernel,
     warp::Warp,
 };
-use crate::Expected;
+use crate::problem::DEVIATIONS_OF_90_PERCENT;
 
 /// A network that was trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +30,21 @@ pub struct AccuracyPredictor {
     encoder: Encoder,
     /// The scale of each further feature.
     scales: Vec<Warp>,
-    /// What earlier networks taught, and the multiple of it that counts here.
-    earlier: Option<(Learned, f64)>,
-    own: Learned,
+    warp: Warp,
+    process: Process,
+    /// Variance of a training about what is expected of it.
+    noise: f64,
+}
+
+/// What the training of a network is expected to come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpectedAccuracy {
+    /// The accuracy in the middle, in per cent: greater and less are as likely.
+    pub percent: f64,
+    /// The lower end of the interval that holds it with a probability of 90 %.
+    pub low_percent: f64,
+    /// The upper end.
+    pub high_percent: f64,
 }
 
 /// Why nothing can be learned from networks.
@@ -57,121 +66,80 @@ pub enum AccuracyError {
     NoNumber(String),
 }
 
-/// A process, and the scale of what it observed.
-#[derive(Debug)]
-struct Learned {
-    warp: Warp,
-    process: Process,
-    noise: f64,
-}
-
 // === impl AccuracyPredictor ===
 
 impl AccuracyPredictor {
-    /// Learns from networks that were trained, and from others of the same space that were trained in an earlier way:
-    /// on another data set, in another precision. The seed draws the networks that features are scaled by.
+    /// Learns from networks that were trained, and from others of the same space that were trained on a related task: on
+    /// other data, or in another way. The seed draws the networks that features are scaled by.
     ///
     /// # Errors
-    /// When there are fewer than two networks, or fewer than two earlier ones but one; when they do not have the same
-    /// number of scores, or a figure is no finite number.
+    /// When there are fewer than two networks; when all do not have the same number of scores, or a figure is no finite
+    /// number.
     pub fn learn(
         space: &Space,
         networks: &[TrainedNetwork],
-        earlier: &[TrainedNetwork],
+        related: &[TrainedNetwork],
         seed: u64,
     ) -> Result<Self, AccuracyError> {
-        let all: Vec<&TrainedNetwork> = networks.iter().chain(earlier).collect();
+        let all: Vec<&TrainedNetwork> = networks.iter().chain(related).collect();
         check(networks.len(), &all)?;
         let features = all[0].scores.len();
         let scale = |at: usize| Warp::by_rank(all.iter().map(|one| one.scores[at]).collect());
         let scales: Vec<Warp> = (0..features).map(scale).collect();
         let mut encoder = Encoder::new(space, &mut ChaCha8Rng::seed_from_u64(seed));
-        let mut read = |networks: &[TrainedNetwork]| -> Vec<Point> {
-            let point =
-                |one: &TrainedNetwork| point(&mut encoder, &scales, &one.architecture, &one.scores);
-            networks.iter().map(point).collect()
-        };
-        let (points, earlier_points) = (read(networks), read(earlier));
-        let earlier = match earlier.len() {
-            0 => None,
-            1 => return Err(AccuracyError::TooFew(1)),
-            _ => {
-                let learned = Learned::new(&earlier_points, accuracies(earlier), |_| 0.0);
-                let warp = Warp::by_rank(accuracies(networks));
-                let slope = learned.slope(&points, &accuracies(networks), &warp);
-                Some((learned, slope))
+        let (mut points, mut observed) = (Vec::new(), Vec::new());
+        let mut observe = |task: Task, networks: &[TrainedNetwork]| {
+            let warp = Warp::by_rank(accuracies(networks));
+            for one in networks {
+                points.push(point(
+                    &mut encoder,
+                    &scales,
+                    task,
+                    &one.architecture,
+                    &one.scores,
+                ));
+                observed.push(warp.score(one.accuracy_percent));
             }
+            warp
         };
-        let own = Learned::new(&points, accuracies(networks), |point| {
-            let expected = |(learned, slope): &(Learned, f64)| slope * learned.expect(point).0;
-            earlier.as_ref().map_or(0.0, expected)
-        });
+        observe(Task::Related, related);
+        let warp = observe(Task::Own, networks);
+        let kernel = Kernel::default().learned(&points, &observed);
+        let kernel = kernel.calibrated(&points, &observed);
         Ok(Self {
             encoder,
             scales,
-            earlier,
-            own,
+            warp,
+            process: Process::taught(kernel, points, observed),
+            noise: kernel.noise(),
         })
     }
 
-    /// The accuracy that a training is expected to end with, in per cent, with its standard deviation; `scores` are the
-    /// further features, as many and in the order as they were learned with.
+    /// The accuracy that a training is expected to end with; `scores` are the further features, as many and in the order
+    /// as they were learned with.
     ///
     /// # Panics
     /// When there are more or fewer scores.
-    pub fn predict(&mut self, architecture: &Architecture, scores: &[f64]) -> Expected {
+    pub fn predict(&mut self, architecture: &Architecture, scores: &[f64]) -> ExpectedAccuracy {
         assert_eq!(scores.len(), self.scales.len(), "one for each");
-        let point = point(&mut self.encoder, &self.scales, architecture, scores);
-        let (mut mean, mut variance) = self.own.expect(&point);
-        if let Some((learned, slope)) = &self.earlier {
-            let (earlier, uncertainty) = learned.expect(&point);
-            mean += slope * earlier;
-            variance += slope * slope * uncertainty;
+        let point = point(
+            &mut self.encoder,
+            &self.scales,
+            Task::Own,
+            architecture,
+            scores,
+        );
+        let expectation = self.process.expect(std::slice::from_ref(&point));
+        let deviation = (expectation.variances[0] + self.noise).sqrt();
+        let percent = |deviations: f64| {
+            let score = expectation.means[0] + deviations * deviation;
+            self.warp.value(score).clamp(0.0, 100.0)
+        };
+        ExpectedAccuracy {
+            percent: percent(0.0),
+            low_percent: percent(-DEVIATIONS_OF_90_PERCENT),
+            high_percent: percent(DEVIATIONS_OF_90_PERCENT),
         }
-        let deviation = (variance + self.own.noise).sqrt();
-        let percent = |score: f64| self.own.warp.value(score).clamp(0.0, 100.0);
-        Expected {
-            value: percent(mean),
-            deviation: (percent(mean + deviation) - percent(mean - deviation)) / 2.0,
-        }
-    }
-}
-
-// === impl Learned ===
-
-impl Learned {
-    /// From the accuracies at points, of which `known` tells a part on their normal scale.
-    fn new(points: &[Point], accuracies: Vec<f64>, known: impl Fn(&Point) -> f64) -> Self {
-        let warp = Warp::by_rank(accuracies.clone());
-        let rest = |(accuracy, point): (f64, &Point)| warp.score(accuracy) - known(point);
-        let observed: Vec<f64> = accuracies.into_iter().zip(points).map(rest).collect();
-        let kernel = Kernel::default().learned(points, &observed);
-        let mut process = Process::new(kernel);
-        for (point, value) in points.iter().zip(observed) {
-            process.observe(point.clone(), value);
-        }
-        Self {
-            warp,
-            process,
-            noise: kernel.noise(),
-        }
-    }
-
-    /// Mean and variance at a point, on the normal scale, noise left out.
-    fn expect(&self, point: &Point) -> (f64, f64) {
-        let expectation = self.process.expect(std::slice::from_ref(point));
-        (expectation.means[0], expectation.variances[0])
-    }
-
-    /// The multiple of what is expected here that comes closest to other accuracies on their scale: least squares,
-    /// drawn to 1 as by one observation.
-    fn slope(&self, points: &[Point], accuracies: &[f64], warp: &Warp) -> f64 {
-        let pairs = points.iter().zip(accuracies);
-        let pairs = pairs.map(|(point, accuracy)| (self.expect(point).0, warp.score(*accuracy)));
-        let (products, squares) = pairs.fold((1.0, 1.0), |(products, squares), (x, y)| {
-            (products + x * y, squares + x * x)
-        });
-        products / squares
     }
 }
 
@@ -202,10 +170,11 @@ fn accuracies(networks: &[TrainedNetwork]) -> Vec<f64> {
 fn point(
     encoder: &mut Encoder,
     scales: &[Warp],
+    task: Task,
     architecture: &Architecture,
     scores: &[f64],
 ) -> Point {
-    let mut point = encoder.point(architecture);
+    let mut point = encoder.point(task, architecture);
     let scores = scores.iter().zip(scales);
     point
         .features
@@ -216,6 +185,7 @@ fn point(
 #[cfg(test)]
 mod tests {
     use bespoke_predict::spearman;
+    use rand::Rng;
 
     use super::*;
     use crate::test_spaces::wide;
@@ -243,17 +213,17 @@ mod tests {
         (0..count).map(network).collect()
     }
 
-    /// Rank correlation on networks that were not learned from, and the share of them within two deviations.
+    /// Rank correlation on networks that were not learned from, and the share of them within their intervals.
     fn quality(predictor: &mut AccuracyPredictor, others: &[TrainedNetwork]) -> (f64, f64) {
-        let expected: Vec<Expected> = others
+        let expected: Vec<ExpectedAccuracy> = others
             .iter()
             .map(|one| predictor.predict(&one.architecture, &one.scores))
             .collect();
-        let values: Vec<f64> = expected.iter().map(|one| one.value).collect();
+        let values: Vec<f64> = expected.iter().map(|one| one.percent).collect();
         let within = expected
             .iter()
             .zip(others)
-            .filter(|(e, one)| (e.value - one.accuracy_percent).abs() <= 2.0 * e.deviation);
+            .filter(|(e, one)| (e.low_percent..=e.high_percent).contains(&one.accuracy_percent));
         let share = within.count() as f64 / others.len() as f64;
         (spearman(&values, &accuracies(others)), share)
     }
@@ -267,14 +237,33 @@ mod tests {
         assert!(correlation > 0.8, "{correlation}");
         assert!(within > 0.8, "{within}");
         let seen = predictor.predict(&learned[0].architecture, &[]);
-        let deviation = |one: &TrainedNetwork, p: &mut AccuracyPredictor| {
-            p.predict(&one.architecture, &[]).deviation
-        };
-        let mean: f64 = others
+        let width = |one: ExpectedAccuracy| one.high_percent - one.low_percent;
+        let widths = others
             .iter()
-            .map(|one| deviation(one, &mut predictor))
-            .sum();
-        assert!(seen.deviation < mean / others.len() as f64, "{seen:?}");
+            .map(|one| width(predictor.predict(&one.architecture, &[])));
+        let mean = widths.sum::<f64>() / others.len() as f64;
+        assert!(width(seen) < mean, "{seen:?}");
+    }
+
+    #[test]
+    fn intervals_hold_about_nine_in_ten_accuracies_whatever_the_trainings_add() {
+        // As if trainings came to up to three points more or less.
+        let trained = |count, seed| {
+            let mut rng = ChaCha8Rng::seed_from_u64(1000 + seed);
+            let mut networks = trained(count, seed, accuracy);
+            for one in &mut networks {
+                one.accuracy_percent += rng.random_range(-3.0..3.0);
+            }
+            networks
+        };
+        let share = |seed| {
+            let (learned, others) = (trained(40, seed), trained(100, 100 + seed));
+            let predictor = AccuracyPredictor::learn(&wide(), &learned, &[], seed);
+            quality(&mut predictor.expect("enough"), &others).1
+        };
+        let shares: Vec<f64> = (0..6).map(share).collect();
+        let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+        assert!((0.83..=0.97).contains(&mean), "{shares:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bespoke_predict::{Attribute, Class, Features, Level, Reader};
 use bespoke_space::{Architecture, Space};
 use rand::Rng;
 
-use super::gaussian::Point;
+use super::gaussian::{Point, Task};
 
 /// Architectures that features are scaled by.
 const SAMPLES: usize = 200;
@@ -62,8 +62,8 @@ impl Encoder {
         }
     }
 
-    /// An architecture as a point. One that forms no network has the features of the mean.
-    pub fn point(&mut self, architecture: &Architecture) -> Point {
+    /// An architecture as a point of a task. One that forms no network has the features of the mean.
+    pub fn point(&mut self, task: Task, architecture: &Architecture) -> Point {
         let network = self.reader.network(architecture).ok();
         let values = network.map(|network| values(network.features()));
         let feature = |(feature, (mean, scale)): (&Feature, &(f64, f64))| match &values {
@@ -71,6 +71,7 @@ impl Encoder {
             None => 0.0,
         };
         Point {
+            task,
             choices: architecture.choices().to_vec(),
             features: self.scales.iter().map(feature).collect(),
         }

@@ -1,29 +1,28 @@
 //! A Gaussian process over architectures.
 
+use super::kernel::Kernel;
+
 /// Added to every variance, relative to the largest, so that no matrix is singular.
-const JITTER: f64 = 1e-6;
-/// Hyper-parameters are learned from so many observations at most.
-const MOST_EVIDENCE: usize = 96;
-/// Steps of the search for hyper-parameters.
-const STEPS: usize = 25;
-/// How strongly hyper-parameters are pulled back to where the search begins.
-const PULL: f64 = 0.25;
+pub(crate) const JITTER: f64 = 1e-6;
 
 /// What a process knows an architecture by.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Point {
+    /// Which task it is tried on.
+    pub task: Task,
     /// The options that were chosen.
     pub choices: Vec<u16>,
     /// Features of the network, each of variance 1 among the networks of the space.
     pub features: Vec<f64>,
 }
 
-/// How alike two architectures are expected to be: in part by the decisions that differ, in part by the features of
-/// their networks.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Kernel {
-    /// Logarithms: variance and inverse length by decisions, the same by features, variance of the noise.
-    logs: [f64; 5],
+/// What architectures are tried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// What is searched for.
+    Own,
+    /// Another that may be like it.
+    Related,
 }
 
 /// A process that was given observations of mean 0 and variance about 1.
@@ -48,114 +47,6 @@ pub(crate) struct Expectation {
     pub variances: Vec<f64>,
 }
 
-// === impl Kernel ===
-
-impl Default for Kernel {
-    fn default() -> Self {
-        Self {
-            logs: [-0.7, 0.0, -0.7, 0.0, -4.0],
-        }
-    }
-}
-
-impl Kernel {
-    const RANGE: (f64, f64) = (-8.0, 4.0);
-
-    fn variance(&self) -> f64 {
-        self.logs[0].exp() + self.logs[2].exp()
-    }
-
-    /// Variance of an observation about its mean.
-    pub fn noise(&self) -> f64 {
-        self.logs[4].exp() + JITTER
-    }
-
-    fn covariance(&self, a: &Point, b: &Point) -> f64 {
-        self.at(distances(a, b))
-    }
-
-    fn at(&self, (decisions, features): (f64, f64)) -> f64 {
-        let [v, l, w, m, _] = self.logs;
-        (v - decisions * l.exp()).exp() + (w - features * m.exp()).exp()
-    }
-
-    /// The most likely kernel of these observations, from this one on.
-    pub fn learned(self, points: &[Point], observed: &[f64]) -> Self {
-        let step = points.len().div_ceil(MOST_EVIDENCE).max(1);
-        let kept: Vec<usize> = (0..points.len()).step_by(step).collect();
-        let evidence = Evidence {
-            distances: kept
-                .iter()
-                .map(|a| {
-                    let others = kept.iter().take_while(|b| *b <= a);
-                    others
-                        .map(|b| distances(&points[*a], &points[*b]))
-                        .collect()
-                })
-                .collect(),
-            observed: kept.iter().map(|index| observed[*index]).collect(),
-        };
-        let mut best = (evidence.likelihood(self), self);
-        let mut step = 0.8;
-        // Coordinate search: a step up and a step down along each, and shorter ones when none helps.
-        for _ in 0..STEPS {
-            let before = best.0;
-            for index in 0..self.logs.len() {
-                for change in [step, -step] {
-                    let mut tried = best.1;
-                    let value = tried.logs[index] + change;
-                    tried.logs[index] = value.clamp(Self::RANGE.0, Self::RANGE.1);
-                    let likelihood = evidence.likelihood(tried);
-                    if likelihood > best.0 {
-                        best = (likelihood, tried);
-                        break;
-                    }
-                }
-            }
-            if best.0 <= before {
-                step /= 2.0;
-                if step < 0.1 {
-                    break;
-                }
-            }
-        }
-        best.1
-    }
-}
-
-/// Observations that a kernel is judged by.
-struct Evidence {
-    /// Of the lower triangle.
-    distances: Vec<Vec<(f64, f64)>>,
-    observed: Vec<f64>,
-}
-
-// === impl Evidence ===
-
-impl Evidence {
-    /// Logarithm of the likelihood of the observations under a kernel, less the pull.
-    fn likelihood(&self, kernel: Kernel) -> f64 {
-        let mut factor: Vec<Vec<f64>> = Vec::with_capacity(self.observed.len());
-        let mut whitened: Vec<f64> = Vec::with_capacity(self.observed.len());
-        let mut log = 0.0;
-        for (distances, observed) in self.distances.iter().zip(&self.observed) {
-            let (own, others) = (kernel.variance() + kernel.noise(), factor.len());
-            let row = distances[..others].iter().map(|d| kernel.at(*d));
-            let row = appended(&factor, row, own);
-            let value = (observed - dot(&row[..others], &whitened)) / row[others];
-            log -= 0.5 * value * value + row[others].ln();
-            whitened.push(value);
-            factor.push(row);
-        }
-        let pulled = kernel.logs.iter().zip(Kernel::default().logs);
-        log - PULL
-            * pulled
-                .map(|(log, start)| (log - start) * (log - start))
-                .sum::<f64>()
-            / 2.0
-    }
-}
-
 // === impl Process ===
 
 impl Process {
@@ -167,6 +58,16 @@ impl Process {
             factor: Vec::new(),
             whitened: Vec::new(),
         }
+    }
+
+    /// A process that has made these observations; those on tasks that the kernel leaves alone teach nothing.
+    pub fn taught(kernel: Kernel, points: Vec<Point>, observed: Vec<f64>) -> Self {
+        let mut process = Self::new(kernel);
+        let observations = points.into_iter().zip(observed);
+        for (point, value) in observations.filter(|(point, _)| kernel.counts(point.task)) {
+            process.observe(point, value);
+        }
+        process
     }
 
     /// Adds an observation.
@@ -229,7 +130,7 @@ impl Expectation {
 // === helpers ===
 
 /// The row that a Cholesky factor has for one more variable of these covariances and this variance.
-fn appended(
+pub(crate) fn appended(
     factor: &[Vec<f64>],
     covariances: impl Iterator<Item = f64>,
     variance: f64,
@@ -244,19 +145,8 @@ fn appended(
     row
 }
 
-/// Share of the decisions that differ, and mean square of the differences of the features.
-fn distances(a: &Point, b: &Point) -> (f64, f64) {
-    let differ = a.choices.iter().zip(&b.choices).filter(|(a, b)| a != b);
-    let square = |(a, b): (&f64, &f64)| (a - b) * (a - b);
-    let squares: f64 = a.features.iter().zip(&b.features).map(square).sum();
-    (
-        differ.count() as f64 / a.choices.len().max(1) as f64,
-        squares / a.features.len().max(1) as f64,
-    )
-}
-
 /// In an order that lets the machine add several products at once.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
@@ -284,18 +174,20 @@ mod tests {
             let choices: Vec<u16> = (0..6).map(|_| rng.random_range(0..3)).collect();
             let feature = rng.random_range(-1.5..1.5_f64);
             let value = f64::from(choices[0]) - 1.0 + feature.sin();
-            let features = vec![feature];
-            (Point { choices, features }, value)
+            let (features, task) = (vec![feature], Task::Own);
+            let point = Point {
+                task,
+                choices,
+                features,
+            };
+            (point, value)
         };
         (0..count).map(|_| one()).collect()
     }
 
     fn taught(kernel: Kernel, observations: &[(Point, f64)]) -> Process {
-        let mut process = Process::new(kernel);
-        for (point, value) in observations {
-            process.observe(point.clone(), *value);
-        }
-        process
+        let (points, values) = observations.iter().cloned().unzip();
+        Process::taught(kernel, points, values)
     }
 
     fn mean_square(process: &Process, tested: &[(Point, f64)]) -> f64 {
@@ -327,6 +219,7 @@ mod tests {
         let known = observations(20, 1);
         let process = taught(Kernel::default(), &known);
         let far = Point {
+            task: Task::Own,
             choices: vec![9; 6],
             features: vec![50.0],
         };

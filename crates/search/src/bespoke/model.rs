@@ -6,11 +6,12 @@ use bespoke_space::{Architecture, Space};
 use rand::Rng;
 
 use super::{
-    Trial,
+    Related, Trial,
     candidates::{Parents, neighbours},
     encoder::Encoder,
     gain::{Gain, Normal},
-    gaussian::{Expectation, Kernel, Point, Process},
+    gaussian::{Expectation, Point, Process, Task},
+    kernel::Kernel,
     warp::Warp,
 };
 use crate::{
@@ -38,7 +39,8 @@ const PROMISING: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Model {
     objectives: Vec<Objective>,
-    /// Points that were observed, with the scores of their objectives where these are known.
+    /// Points that were observed, with the scores of their objectives where these are known. What is known of related
+    /// tasks comes first.
     observed: Vec<(Point, Vec<Option<f64>>)>,
     /// Over the front in values, and in scores.
     by_value: Gain,
@@ -114,9 +116,14 @@ struct Candidate {
 // === impl Model ===
 
 impl Model {
-    /// A model by the trials that [`kept`] chose, best first; the objectives that are `known` are forecast. None while an objective that has to be learned
-    /// was never observed.
-    pub fn new(kept: &[&Trial], known: &[bool], bounds: &[Option<f64>]) -> Option<Self> {
+    /// A model by the trials that [`kept`] chose and by related tasks, both best first; the objectives that are `known` are
+    /// forecast. None while an objective that has to be learned was never observed.
+    pub fn new(
+        kept: &[&Trial],
+        related: &[Related],
+        known: &[bool],
+        bounds: &[Option<f64>],
+    ) -> Option<Self> {
         let mut objectives = Vec::with_capacity(known.len());
         for (index, is_known) in known.iter().enumerate() {
             let values = kept
@@ -160,14 +167,16 @@ impl Model {
             bounds,
         );
         let mut parents: Vec<Architecture> = front.iter().map(|(one, _)| (*one).clone()).collect();
-        parents.extend(
-            kept.iter()
-                .take(PROMISING)
-                .map(|trial| trial.architecture.clone()),
-        );
+        let promising = kept.iter().map(|trial| &trial.architecture);
+        let elsewhere = related.iter().map(|one| &one.architecture);
+        parents.extend(promising.take(PROMISING).cloned());
+        parents.extend(elsewhere.take(PROMISING).cloned());
         let point = |trial: &&Trial| trial.point.clone().expect("all trials were read");
+        let related = related
+            .iter()
+            .map(|one| (one.point.clone(), vec![Some(one.score)]));
         Some(Self {
-            observed: kept.iter().map(point).zip(scores).collect(),
+            observed: related.chain(kept.iter().map(point).zip(scores)).collect(),
             objectives,
             by_value,
             by_score,
@@ -215,10 +224,7 @@ impl Model {
         for (index, kernel) in kernels.iter().enumerate() {
             let (points, values) = self.observations(index);
             if let Some(learned) = &mut self.objectives[index].learned {
-                learned.process = Process::new(*kernel);
-                for (point, value) in points.into_iter().zip(values) {
-                    learned.process.observe(point, value);
-                }
+                learned.process = Process::taught(*kernel, points, values);
             }
         }
     }
@@ -328,7 +334,7 @@ impl Model {
         let forecasts = proposals.expect(&architectures);
         // Only processes ask for points.
         let read = architectures.iter().filter(|_| !self.is_forecast());
-        let new: Vec<Point> = read.map(|one| encoder.point(one)).collect();
+        let new: Vec<Point> = read.map(|one| encoder.point(Task::Own, one)).collect();
         for learned in self
             .objectives
             .iter_mut()

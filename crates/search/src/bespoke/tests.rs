@@ -1,10 +1,12 @@
-//! What is proposed where nothing has to be learned but by the forecast.
+//! What is proposed where nothing has to be learned but by the forecast, and where a related task is known.
 
 use bespoke_space::Architecture;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    BespokeSettings, Expected, Finished, Forecast, StrategyConfig, normal,
-    test_spaces::{conditional, sum, within},
+    BespokeSettings, Expected, Finished, Forecast, Problem, RelatedTask, StrategyConfig, normal,
+    test_spaces::{conditional, sum, wide, within},
 };
 
 const BOUND: f64 = 3.0;
@@ -61,4 +63,66 @@ fn where_errors_are_known_the_greatest_expected_improvement_is_proposed() {
         seen.push(best);
     }
     assert!(seen.len() > 3, "{} proposals", seen.len());
+}
+
+/// The least error after so many trials where so much is known, mean over some seeds.
+fn least_error(trials: usize, related: impl Fn(u64) -> Vec<RelatedTask>) -> f64 {
+    let space = wide();
+    let of_seed = |seed| {
+        let problem = Problem {
+            related: related(seed),
+            ..Problem::default()
+        };
+        let config = StrategyConfig::default();
+        let mut strategy = config.build(seed, problem).expect("possible settings");
+        let mut least = f64::INFINITY;
+        for _ in 0..trials {
+            let one = strategy.suggest(&space).expect("the space is large");
+            least = least.min(error(&one));
+            let objectives = vec![Some(error(&one)), Some(sum(&one))];
+            let finished = Finished::new(one, objectives, 0.0);
+            strategy.update(&finished.expect("finite objectives"));
+        }
+        least
+    };
+    (0..SEEDS).map(of_seed).sum::<f64>() / SEEDS as f64
+}
+
+const SEEDS: u64 = 6;
+
+/// Random networks with what they come to on another scale, in this order or in any.
+fn task(seed: u64, is_related: bool) -> Vec<RelatedTask> {
+    let space = wide();
+    let mut rng = ChaCha8Rng::seed_from_u64(100 + seed);
+    let networks: Vec<Architecture> = (0..60).map(|_| space.sample(&mut rng)).collect();
+    let mut errors: Vec<f64> = networks
+        .iter()
+        .map(|one| (error(one) / 9.0).exp())
+        .collect();
+    if !is_related {
+        errors.shuffle(&mut rng);
+    }
+    vec![RelatedTask {
+        errors: networks.into_iter().zip(errors).collect(),
+    }]
+}
+
+#[test]
+fn a_related_task_helps_from_the_first_trials_on_and_an_unrelated_one_does_not_harm_for_long() {
+    let after = |trials| {
+        let alone = least_error(trials, |_| Vec::new());
+        let related = least_error(trials, |seed| task(seed, true));
+        (
+            alone,
+            related,
+            least_error(trials, |seed| task(seed, false)),
+        )
+    };
+    let (alone, related, unrelated) = after(8);
+    assert!(related < alone - 2.0, "{alone} {related} {unrelated}");
+    let (alone, related, unrelated) = after(40);
+    assert!(
+        related <= alone && unrelated < alone + 1.0,
+        "{alone} {related} {unrelated}"
+    );
 }

@@ -155,6 +155,12 @@ fn faults_are_told_with_file_line_and_key() {
         ),
         (
             "[data]",
+            "[evaluator]\nname = \"supernet\"\nsubnets = \"tuned\"\nfront = \"scratch\"\n[data]",
+            "s.toml:4",
+            "`front` is for candidates that are not trained: leave out `subnets = \"tuned\"`",
+        ),
+        (
+            "[data]",
             "[evaluator]\nname = \"training\"\nscore = \"zen\"\n[data]",
             "s.toml:4",
             "score",
