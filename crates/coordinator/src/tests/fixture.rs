@@ -125,6 +125,7 @@ pub fn lesson() -> Lesson {
     Lesson {
         evaluator: Arc::new(Trainer),
         scorer: None,
+        learner: None,
         input_shape: [1, 8, 8],
         classes: 2,
         labels: Arc::from(LABELS),
