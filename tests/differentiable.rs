@@ -13,15 +13,15 @@ const BLOCKS: &str = "name = 'blocks'\nsource = 'the tests of Bespoke'\nclasses 
     [[stage]]\nname = 'body'\nblock = { use = 'block' }\nrepeat = 3\nchannels = 4\n\
     [[stage]]\nblock = 'global_pool'\n[[stage]]\nblock = 'classifier'\n";
 
-const FBNET: &str = "name = \"fbnet\"\nepochs = 6\nwarm_up = 0.0\nlearning_rate = 0.2";
+const FBNET: &str = "name = \"fbnet\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate = 0.2";
 const PROXYLESSNAS: &str =
-    "name = \"proxylessnas\"\nepochs = 6\nwarm_up = 0.0\nlearning_rate = 0.2\nevery = 1";
+    "name = \"proxylessnas\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate = 0.2\nevery = 1";
 
-/// A room with a study of six trials by this strategy.
+/// A room with a study of four trials by this strategy.
 fn room(strategy: &str) -> Room {
     let room = Room::new();
     room.file("tiny.toml", BLOCKS);
-    let text = study("learned", "STRATEGY", 6, "");
+    let text = study("learned", "STRATEGY", 4, "");
     room.file("study.toml", text.replace("name = \"STRATEGY\"", strategy));
     room
 }
@@ -54,15 +54,15 @@ fn epochs(stderr: &str) -> Vec<[f64; 2]> {
 
 #[test]
 fn each_method_learns_a_distribution_and_ends_with_networks_that_were_measured() {
-    let by_rewards = format!("{PROXYLESSNAS}\nupdate = \"reinforce\"");
+    let by_rewards = PROXYLESSNAS.replace("every = 1", "every = 4\nupdate = \"reinforce\"");
     for strategy in [FBNET, PROXYLESSNAS, &by_rewards] {
         let room = room(strategy);
         let output = room.run(&["search", "study.toml", "--json"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{strategy}: {stderr}");
         let epochs = epochs(&stderr);
-        assert_eq!(epochs.len(), 6, "{strategy}: {stderr}");
-        assert!(epochs[5][1] < epochs[0][1], "{strategy}: {epochs:?}");
+        assert_eq!(epochs.len(), 4, "{strategy}: {stderr}");
+        assert!(epochs[3][1] < epochs[0][1], "{strategy}: {epochs:?}");
         assert!(epochs.iter().all(|[ms, _]| *ms > 0.0), "{epochs:?}");
 
         let front: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
@@ -78,7 +78,7 @@ fn each_method_learns_a_distribution_and_ends_with_networks_that_were_measured()
             assert_eq!(cost["output_shape"], serde_json::json!([10]));
             assert!(entry["latency_ms"].as_f64().expect("a number") > 0.0);
         }
-        assert_eq!(trials(&room).len(), 6);
+        assert_eq!(trials(&room).len(), 4);
         let replayed = room.json(&["studies", "replay", "learned", "--json"]);
         assert_eq!(replayed["identical"], true);
     }
@@ -91,7 +91,7 @@ fn killed_while_it_learns_or_measures_a_search_ends_with_the_same_trials() {
     // The measurements stay, so that both runs see the same latencies.
     room.text(&["studies", "remove", "learned"]);
     let mut after = Vec::new();
-    for until in ["epoch 1/6", "1/6 trial", "epoch 4/6", "4/6 trial"] {
+    for until in ["epoch 1/4", "1/4 trial", "epoch 4/4", "3/4 trial"] {
         let mut search = room.start(&["search", "study.toml"]);
         after.push(search.wait_for(until).is_some());
         search.kill();
@@ -122,10 +122,10 @@ fn study_goes_on_with_more_trials_by_what_it_learned() {
     room.json(&["search", "study.toml", "--json"]);
     let before = trials(&room);
     let text = std::fs::read_to_string(room.path().join("study.toml")).expect("it is there");
-    room.file("study.toml", text.replace("trials = 6", "trials = 8"));
+    room.file("study.toml", text.replace("trials = 4", "trials = 5"));
     room.json(&["search", "study.toml", "--json"]);
     let after = trials(&room);
-    assert_eq!(after.len(), 8);
+    assert_eq!(after.len(), 5);
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(before["architecture"], after["architecture"]);
     }

@@ -136,7 +136,7 @@ impl FbnetSettings {
     /// Names the first setting that is out of range.
     pub fn check(&self) -> Result<(), RecipeError> {
         in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
-        in_range("alpha", self.alpha, LEAST, MOST)?;
+        in_range("alpha", self.alpha, 0.0, MOST)?;
         in_range("beta", self.beta, 0.0, 100.0)?;
         in_range("temperature", self.temperature, LEAST, MOST)?;
         in_range("annealing", self.annealing, 0.0, 10.0)?;
@@ -174,7 +174,7 @@ impl ProxylessnasSettings {
         in_range("epochs", f64::from(self.epochs), 1.0, 1e6)?;
         match self.loss {
             LatencyLoss::Product { alpha, beta } => {
-                in_range("loss.product.alpha", alpha, LEAST, MOST)?;
+                in_range("loss.product.alpha", alpha, 0.0, MOST)?;
                 in_range("loss.product.beta", beta, 0.0, 100.0)?;
             }
             LatencyLoss::Sum { lambda } => in_range("loss.sum.lambda", lambda, 0.0, MOST)?,
