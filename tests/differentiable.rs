@@ -17,12 +17,16 @@ const FBNET: &str = "name = \"fbnet\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate 
 const PROXYLESSNAS: &str =
     "name = \"proxylessnas\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate = 0.2\nevery = 1";
 
-/// A room with a study of four trials by this strategy.
+/// A study of four trials by a strategy.
+fn studied(strategy: &str) -> String {
+    study("learned", "STRATEGY", 4, "").replace("name = \"STRATEGY\"", strategy)
+}
+
+/// A room with such a study.
 fn room(strategy: &str) -> Room {
     let room = Room::new();
     room.file("tiny.toml", BLOCKS);
-    let text = study("learned", "STRATEGY", 4, "");
-    room.file("study.toml", text.replace("name = \"STRATEGY\"", strategy));
+    room.file("study.toml", studied(strategy));
     room
 }
 
@@ -55,9 +59,10 @@ fn epochs(stderr: &str) -> Vec<[f64; 2]> {
 #[test]
 fn each_method_learns_a_distribution_and_ends_with_networks_that_were_measured() {
     let by_rewards = PROXYLESSNAS.replace("every = 1", "every = 4\nupdate = \"reinforce\"");
+    let room = room(FBNET);
     for strategy in [FBNET, PROXYLESSNAS, &by_rewards] {
-        let room = room(strategy);
-        let output = room.run(&["search", "study.toml", "--json"]);
+        room.file("study.toml", studied(strategy));
+        let output = room.run(&["search", "study.toml", "--fresh", "--json"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{strategy}: {stderr}");
         let epochs = epochs(&stderr);
@@ -121,8 +126,8 @@ fn study_goes_on_with_more_trials_by_what_it_learned() {
     let room = room(PROXYLESSNAS);
     room.json(&["search", "study.toml", "--json"]);
     let before = trials(&room);
-    let text = std::fs::read_to_string(room.path().join("study.toml")).expect("it is there");
-    room.file("study.toml", text.replace("trials = 4", "trials = 5"));
+    let longer = studied(PROXYLESSNAS).replace("trials = 4", "trials = 5");
+    room.file("study.toml", longer);
     room.json(&["search", "study.toml", "--json"]);
     let after = trials(&room);
     assert_eq!(after.len(), 5);
@@ -137,8 +142,7 @@ fn study_goes_on_with_more_trials_by_what_it_learned() {
 fn what_cannot_be_searched_so_is_refused_in_a_sentence() {
     let refused = |strategy: &str, (from, to): (&str, &str), says: &str| {
         let room = room(strategy);
-        let text = std::fs::read_to_string(room.path().join("study.toml")).expect("it is there");
-        room.file("study.toml", text.replacen(from, to, 1));
+        room.file("study.toml", studied(strategy).replacen(from, to, 1));
         let error = room.error(&["search", "study.toml"]);
         assert!(error.contains(says), "{error}");
     };
