@@ -151,7 +151,7 @@ impl Bench {
     /// How a trial is trained, and a random network.
     fn recipe(&self) -> Recipe {
         Recipe {
-            epochs: if self.is_mnist { 6 } else { 40 },
+            epochs: if self.is_mnist { 5 } else { 20 },
             batch_size: 64,
             learning_rate: 0.1,
             augment: Augment::Shift { pixels: 1 },

@@ -170,6 +170,7 @@ impl Search {
                 proxylessnas::Proxylessnas::new(self, &settings, table).epoch(&mut rng)?
             }
         };
+        self.check_finite()?;
         self.epochs_trained += 1;
         let expected = table.expected(&self.distribution.probabilities());
         Ok(SearchReport {
@@ -178,6 +179,19 @@ impl Search {
             expected_latency_ms: expected.ms,
             entropy_bits: self.distribution.entropy_bits(),
         })
+    }
+
+    /// Gradients may overflow though the loss did not.
+    fn check_finite(&self) -> Result<(), TrainError> {
+        let mut logits = self.distribution.logits.iter().flatten();
+        match logits.all(|logit| logit.is_finite()) {
+            true => Ok(()),
+            false => Err(TrainError::Diverged {
+                step: self.weights.steps(),
+                learning_rate: self.rate(1.0),
+                loss: f32::NAN,
+            }),
+        }
     }
 
     /// Whether the distribution is trained by now: after so large a part of all epochs.
