@@ -14,6 +14,7 @@ mod onnxruntime;
 use std::{
     error::Error,
     path::{Path, PathBuf},
+    process::Command,
     time::Instant,
 };
 
@@ -65,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let package = arguments.next().unwrap_or("onnxruntime".to_owned());
     let room = tempfile::tempdir()?;
     let networks = networks(room.path())?;
-    let mut python = Python::start(&interpreter, &package)?;
+    let mut python = Python::start(Command::new(interpreter), &package)?;
     println!("Python's {package} {}", python.version());
     let known: Vec<(&str, String)> = runtimes()
         .iter()

@@ -28,7 +28,7 @@ pub struct Turn {
 
 impl Python {
     /// Starts an interpreter that has the package: `onnxruntime`, `pytorch`, or `pytorch-channels-last`.
-    pub fn start(interpreter: &str, package: &str) -> Result<Self, Box<dyn Error>> {
+    pub fn start(mut interpreter: Command, package: &str) -> Result<Self, Box<dyn Error>> {
         let (script, layout) = match package {
             "onnxruntime" => ("onnxruntime_turns.py", None),
             "pytorch" => ("pytorch_turns.py", Some("contiguous")),
@@ -36,13 +36,13 @@ impl Python {
             other => return Err(format!("there is no script for `{other}`").into()),
         };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/python");
-        let mut child = Command::new(interpreter)
+        let mut child = interpreter
             .arg(folder.join(script))
             .args(layout)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("{interpreter} cannot be started: {error}"))?;
+            .map_err(|error| format!("{interpreter:?} cannot be started: {error}"))?;
         let orders = child.stdin.take().ok_or("it is piped")?;
         let answers = BufReader::new(child.stdout.take().ok_or("it is piped")?).lines();
         let mut python = Self {

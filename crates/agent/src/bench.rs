@@ -9,7 +9,7 @@ use std::{
 };
 
 use bespoke_device::TargetSpec;
-use bespoke_measure::{Batch, Ended, Measurement, Protocol, Step, Verdict};
+use bespoke_measure::{Batch, Ended, Measurement, Protocol, ReferenceMs, Step, Verdict};
 use tokio::sync::{
     RwLock,
     mpsc::{UnboundedSender, unbounded_channel},
@@ -25,8 +25,9 @@ use crate::{
 
 /// Networks that are ready at the same time, each in a process with its weights.
 const WINDOW: usize = 12;
-/// One turn of the reference.
-const REFERENCE_TURN_MS: u64 = 10;
+/// One turn of the reference that computes, and of the one that reads memory.
+const COMPUTING_TURN_MS: u64 = 10;
+const READING_TURN_MS: u64 = 5;
 /// A pause in which the machine cools down.
 const REST: Duration = Duration::from_secs(1);
 /// Locked while a batch is measured, by whatever program of this machine does it.
@@ -34,15 +35,15 @@ const LOCK: &str = "bespoke-measuring.lock";
 /// How often it is looked whether it is free.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-/// Measures batches of networks, one batch at a time, and remembers what its reference network takes on each runtime when
+/// Measures batches of networks, one batch at a time, and remembers what its reference networks take on each runtime when
 /// the machine is left alone.
 #[derive(Debug)]
 pub struct Bench {
     worker: Vec<OsString>,
     limits: Limits,
     training: Option<Arc<RwLock<()>>>,
-    /// Milliseconds of the reference, by runtime and threads.
-    quiet_ms: Mutex<BTreeMap<(String, u32), f64>>,
+    /// What the references take, by runtime and threads.
+    quiet_ms: Mutex<BTreeMap<(String, u32), ReferenceMs>>,
     timed: Mutex<Duration>,
 }
 
@@ -56,8 +57,9 @@ struct Run<'a> {
     pending: VecDeque<usize>,
     /// Networks of the batch, by their number in it.
     seats: Vec<Seat>,
-    reference: Option<Child>,
-    /// Whether the reference was started: once, for one that fails would fail again.
+    computing: Option<Child>,
+    reading: Option<Child>,
+    /// Whether the references were started: once, for one that fails would fail again.
     referred: bool,
 }
 
@@ -135,7 +137,8 @@ impl Bench {
             begun: Instant::now(),
             pending: (0..orders.len()).collect(),
             seats: Vec::new(),
-            reference: None,
+            computing: None,
+            reading: None,
             referred: false,
         };
         run.complete(done).await
@@ -150,12 +153,12 @@ impl Bench {
         *self.timed.lock().expect("no holder of the lock panics") += time;
     }
 
-    fn quiet_ms(&self, target: &TargetSpec) -> Option<f64> {
+    fn quiet_ms(&self, target: &TargetSpec) -> Option<ReferenceMs> {
         let known = self.quiet_ms.lock().expect("no holder of the lock panics");
         known.get(&key(target)).copied()
     }
 
-    fn remember(&self, target: &TargetSpec, quiet_ms: f64) {
+    fn remember(&self, target: &TargetSpec, quiet_ms: ReferenceMs) {
         let mut known = self.quiet_ms.lock().expect("no holder of the lock panics");
         known.insert(key(target), quiet_ms);
     }
@@ -179,7 +182,7 @@ impl Run<'_> {
                 }
             }
             if self.batch.open() > 0 && !std::mem::replace(&mut self.referred, true) {
-                self.start_reference().await?;
+                self.start_references().await?;
             }
             match self.batch.step() {
                 Step::Reference => self.reference_turn().await,
@@ -235,12 +238,21 @@ impl Run<'_> {
         }))
     }
 
-    /// Starts the reference's child. One that does not run is done without.
-    async fn start_reference(&mut self) -> Result<(), AgentError> {
+    /// Starts the references' children. Those that do not run are done without: the one that reads memory needs some.
+    async fn start_references(&mut self) -> Result<(), AgentError> {
+        self.computing = self.start_reference(reference::computing()).await?;
+        if let (Some(_), Some(order)) = (&self.computing, self.orders.first()) {
+            self.batch.with_reference(self.bench.quiet_ms(order.target));
+            self.reading = self.start_reference(reference::reading()).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_reference(&self, onnx: &[u8]) -> Result<Option<Child>, AgentError> {
         let Some(order) = self.orders.first() else {
-            return Ok(());
+            return Ok(None);
         };
-        let (mut target, onnx) = (order.target.clone(), reference::onnx());
+        let mut target = order.target.clone();
         target.batch = 1;
         let order = Order {
             target: &target,
@@ -249,32 +261,18 @@ impl Run<'_> {
             seed: 0,
         };
         let mut child = Child::start(&self.bench.worker, &order, &self.bench.limits)?;
-        if let Ok(Reply::Ready(_)) = child.answer().await {
-            self.reference = Some(child);
-            self.batch
-                .with_reference(self.bench.quiet_ms(self.orders[0].target));
-        }
-        Ok(())
+        let is_ready = matches!(child.answer().await, Ok(Reply::Ready(_)));
+        Ok(is_ready.then_some(child))
     }
 
     async fn reference_turn(&mut self) {
-        let Some(child) = &mut self.reference else {
+        let begun = Instant::now();
+        let Some(compute_ms) = samples(&mut self.computing, COMPUTING_TURN_MS).await else {
             return self.batch.without_reference();
         };
-        let begun = Instant::now();
-        let turn = Command::Turn {
-            ms: REFERENCE_TURN_MS,
-        };
-        match child.obey(turn).await {
-            Ok(Reply::Samples(Samples { samples_ms, .. })) => {
-                self.bench.add_timed(begun.elapsed());
-                self.batch.reference_took(&samples_ms);
-            }
-            Ok(_) | Err(_) => {
-                self.reference = None;
-                self.batch.without_reference();
-            }
-        }
+        let memory_ms = samples(&mut self.reading, READING_TURN_MS).await;
+        self.bench.add_timed(begun.elapsed());
+        self.batch.reference_took(&compute_ms, memory_ms.as_deref());
     }
 
     async fn turn(&mut self, number: usize) {
@@ -331,6 +329,20 @@ impl Run<'_> {
 }
 
 // === helpers ===
+
+/// A turn of a reference; one that fails is gone.
+async fn samples(reference: &mut Option<Child>, ms: u64) -> Option<Vec<f64>> {
+    let took = reference.as_mut()?.obey(Command::Turn { ms }).await;
+    match took {
+        Ok(Reply::Samples(Samples { samples_ms, .. })) if !samples_ms.is_empty() => {
+            Some(samples_ms)
+        }
+        Ok(_) | Err(_) => {
+            *reference = None;
+            None
+        }
+    }
+}
 
 fn key(target: &TargetSpec) -> (String, u32) {
     (target.runtime.clone(), target.threads)

@@ -1,8 +1,10 @@
-//! The reference network: small, always the same, and made of what mobile networks are made of.
+//! The reference networks: always the same, one made of what mobile networks are made of, one of memory.
 
 use std::sync::LazyLock;
 
-use bespoke_graph::{Activation, Convolution, ExportOptions, Graph, Model, NodeId, Op, Weights};
+use bespoke_graph::{
+    Activation, Builder, Convolution, ExportOptions, Graph, Model, NodeId, Op, Tensor, Weights,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -12,46 +14,110 @@ const STAGES: [usize; 3] = [16, 24, 40];
 const PIXELS: usize = 96;
 /// How much wider an inverted residual is in its middle.
 const EXPANSION: usize = 4;
-/// Features of the last layers, whose weights have to come from beyond the caches that a core has to itself.
+/// Features of linear layers, each with a million weights: 4 MiB.
 const FEATURES: usize = 1024;
+/// Linear layers of the network that computes: their weights come from beyond the caches that a core has to itself.
+const OF_COMPUTING: usize = 2;
+/// Linear layers of the network that reads memory: 32 MiB do not stay in the share of the last-level cache that one core
+/// of a machine with many has.
+const OF_READING: usize = 8;
+/// Value of a layer's weights: small, so that nothing overflows, and times the layer's number, so that no runtime keeps
+/// the same weights only once.
+const WEIGHT: f32 = 1e-4;
 
-/// The network as an ONNX file, with random weights: a convolution and three inverted residuals (Sandler et al.,
-/// "MobileNetV2", 2018) on 96 pixels, then linear layers with a million weights; 7 million multiply-accumulates. The ones
-/// tell of neighbours that take the core's time and units, the others of those that take the memory's.
-pub(crate) fn onnx() -> &'static [u8] {
-    static ONNX: LazyLock<Vec<u8>> = LazyLock::new(model);
+/// The network that computes, as an ONNX file with random weights: a convolution and three inverted residuals (Sandler et
+/// al., "MobileNetV2", 2018) on 96 pixels, then linear layers with two million weights; 8 million multiply-accumulates. It
+/// tells of neighbours that take the core's time and units.
+pub(crate) fn computing() -> &'static [u8] {
+    static ONNX: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let graph = mobile();
+        let weights = Weights::initial(&graph, &mut ChaCha8Rng::seed_from_u64(0));
+        onnx(graph, weights)
+    });
     &ONNX
 }
 
-fn model() -> Vec<u8> {
-    let (mut builder, input) = Graph::builder(&[3, PIXELS, PIXELS]);
-    let mut names = 0..;
-    let mut push = |op: Op, from: NodeId| {
-        let name = format!("node{}", names.next().expect("numbers do not end"));
-        builder.push(name, op, &[from]).expect("the shapes fit")
-    };
-    let mut last = push(convolution(STAGES[0], 3, 2, 1), input);
+/// The network that reads memory, as an ONNX file: linear layers with eight million weights, each used once. It tells of
+/// neighbours that take the memory's time and the last-level cache's room.
+pub(crate) fn reading() -> &'static [u8] {
+    static ONNX: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut layers = Layers::new(&[FEATURES]);
+        layers.linear(OF_READING);
+        let graph = layers.finish();
+        let mut weights = Weights::default();
+        for (number, parameter) in (1_u8..).zip(graph.parameters()) {
+            let shape = parameter.shape.dims().to_vec();
+            let data = vec![f32::from(number) * WEIGHT; parameter.shape.elements()];
+            weights.insert(parameter.name, Tensor { shape, data });
+        }
+        onnx(graph, weights)
+    });
+    &ONNX
+}
+
+fn mobile() -> Graph {
+    let mut layers = Layers::new(&[3, PIXELS, PIXELS]);
+    layers.push(convolution(STAGES[0], 3, 2, 1));
     let mut channels = STAGES[0];
     for wide in STAGES {
         let middle = channels * EXPANSION;
-        last = push(convolution(middle, 1, 1, 1), last);
-        last = push(Op::Activation(Activation::Relu), last);
-        last = push(convolution(middle, 3, 2, middle), last);
-        last = push(Op::Activation(Activation::Relu), last);
-        last = push(convolution(wide, 1, 1, 1), last);
+        layers.push(convolution(middle, 1, 1, 1));
+        layers.push(Op::Activation(Activation::Relu));
+        layers.push(convolution(middle, 3, 2, middle));
+        layers.push(Op::Activation(Activation::Relu));
+        layers.push(convolution(wide, 1, 1, 1));
         channels = wide;
     }
-    last = push(Op::GlobalAvgPool, last);
-    for _ in 0..2 {
-        last = push(linear(FEATURES), last);
-        last = push(Op::Activation(Activation::Relu), last);
-    }
-    let output = push(linear(1), last);
-    let graph = builder.finish(output).expect("the node is there");
-    let weights = Weights::initial(&graph, &mut ChaCha8Rng::seed_from_u64(0));
+    layers.push(Op::GlobalAvgPool);
+    layers.linear(OF_COMPUTING);
+    layers.finish()
+}
+
+fn onnx(graph: Graph, weights: Weights) -> Vec<u8> {
     let model = Model::new(graph, weights).expect("the weights are the graph's");
     model.to_onnx(ExportOptions::default())
 }
+
+/// A network that grows by one layer after the other.
+struct Layers {
+    builder: Builder,
+    last: NodeId,
+    names: std::ops::RangeFrom<u32>,
+}
+
+// === impl Layers ===
+
+impl Layers {
+    fn new(input: &[usize]) -> Self {
+        let (builder, last) = Graph::builder(input);
+        Self {
+            builder,
+            last,
+            names: 0..,
+        }
+    }
+
+    fn push(&mut self, op: Op) {
+        let name = format!("node{}", self.names.next().expect("numbers do not end"));
+        let node = self.builder.push(name, op, &[self.last]);
+        self.last = node.expect("the shapes fit");
+    }
+
+    /// So many linear layers, and one with a single output.
+    fn linear(&mut self, count: usize) {
+        for _ in 0..count {
+            self.push(linear(FEATURES));
+            self.push(Op::Activation(Activation::Relu));
+        }
+        self.push(linear(1));
+    }
+
+    fn finish(self) -> Graph {
+        self.builder.finish(self.last).expect("the node is there")
+    }
+}
+
+// === helpers ===
 
 fn linear(out_features: usize) -> Op {
     Op::Linear {

@@ -2,18 +2,25 @@
 //!
 //! On a machine that is not left alone the times of a network move with the hour: another process has the core or its
 //! hyper-thread, the hypervisor lends the processor to somebody else, the clock frequency falls. So networks take short
-//! turns, in rounds of random order, and a small *reference* network has a turn between any two of theirs.
+//! turns, in rounds of random order, and two *reference* networks have a turn between any two of theirs: one mostly
+//! computes, the other mostly reads its weights from memory.
 //!
 //! - What a turn says is its fastest tenth (the 10 % quantile of its samples): what disturbs a pass only ever makes it
 //!   slower, so that the fast end of the samples is that of the machine left alone long before their middle is.
-//! - The reference's *quiet* latency is the fastest tenth of what its turns say, or what it was earlier on this machine,
-//!   whichever is less. A turn's *slowdown* is what the reference took before and after it by that.
-//! - A turn counts when the reference was not slowed by more than [`Protocol::max_slowdown`] on either side.
-//! - The latency is the median of the turns that count, each divided by its slowdown.
+//! - A reference's *quiet* latency is the fastest tenth of what its turns say, or what it was earlier on this machine,
+//!   whichever is less. Its slowdown beside a turn is what it took before and after by that.
+//! - A turn's *slowdown* is that of the computing reference, times 1 + share · excess: the excess is by how much the other
+//!   one was slower still, as a fraction, and the share how much of it the network feels, learned from its turns.
+//! - A turn counts when the computing reference was not slowed by more than [`Protocol::max_slowdown`] on either side, nor
+//!   the network by its memory.
+//! - The latency is the median of the turns that count, each divided by its slowdown; its interval is wider by what is not
+//!   known of the share.
 //!
 //! Measuring against a fixed small program in between is old practice of timing under changing load; the lower quantile
 //! is what Chen and Revels, "Robust benchmarking in noisy environments" (2016), argue for.
 
+mod memory_share;
+mod reference;
 mod verdict;
 
 use std::time::Duration;
@@ -22,9 +29,10 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Correction, Protocol, Sustained, Turn, Verdict, quantile, statistics::quantile_of_sorted,
-};
+use self::reference::Reference;
+use crate::{Correction, Protocol, Sustained, Turn, Verdict};
+
+pub use reference::ReferenceMs;
 
 /// What a turn says: this quantile of its samples.
 const FASTEST: f64 = 0.1;
@@ -53,7 +61,7 @@ pub struct Batch {
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A turn of the reference.
+    /// A turn of the references.
     Reference,
     /// A turn of the network of this number.
     Turn(usize),
@@ -113,21 +121,9 @@ struct Taken {
     /// When it ended.
     at: Duration,
     sensed: Sensed,
-    /// What the reference took before and after.
-    before_ms: Option<f64>,
-    after_ms: Option<f64>,
-}
-
-/// What the reference's turns said.
-#[derive(Debug)]
-struct Reference {
-    /// From an earlier batch.
-    earlier_ms: Option<f64>,
-    /// In ascending order.
-    readings_ms: Vec<f64>,
-    last_ms: Option<f64>,
-    /// Whether its last turn came after the last one of a network.
-    fresh: bool,
+    /// What the references took before and after.
+    before_ms: Option<ReferenceMs>,
+    after_ms: Option<ReferenceMs>,
 }
 
 // === impl Batch ===
@@ -145,17 +141,12 @@ impl Batch {
         }
     }
 
-    /// Has a reference from now on, whose quiet latency may be known from an earlier batch.
-    pub fn with_reference(&mut self, quiet_ms: Option<f64>) {
-        self.reference = Some(Reference {
-            earlier_ms: quiet_ms,
-            readings_ms: Vec::new(),
-            last_ms: None,
-            fresh: false,
-        });
+    /// Has references from now on, whose quiet latencies may be known from an earlier batch.
+    pub fn with_reference(&mut self, quiet_ms: Option<ReferenceMs>) {
+        self.reference = Some(Reference::new(quiet_ms));
     }
 
-    /// Goes on without a reference: its process died.
+    /// Goes on without references: the process of the one that computes died.
     pub fn without_reference(&mut self) {
         self.reference = None;
         for number in 0..self.seats.len() {
@@ -216,26 +207,20 @@ impl Batch {
         self.round.pop().map_or(Step::Done, Step::Turn)
     }
 
-    /// The reference had its turn.
-    pub fn reference_took(&mut self, samples_ms: &[f64]) {
+    /// The references had their turn: samples of the one that computes, and of the one that reads memory if there is one.
+    pub fn reference_took(&mut self, compute_ms: &[f64], memory_ms: Option<&[f64]>) {
         let Some(reference) = &mut self.reference else {
             return;
         };
-        let reading = quantile(samples_ms, FASTEST);
-        let place = reference
-            .readings_ms
-            .partition_point(|earlier| *earlier < reading);
-        reference.readings_ms.insert(place, reading);
-        reference.last_ms = Some(reading);
-        reference.fresh = true;
-        let quiet = reference.quiet_ms();
-        if self.rests > 0 && reading <= quiet * (1.0 + RECOVERED) {
+        let took = reference.took(compute_ms, memory_ms);
+        let quiet = reference.quiet_ms().map_or(f64::NAN, |quiet| quiet.compute);
+        if self.rests > 0 && took.compute <= quiet * (1.0 + RECOVERED) {
             self.rests = 0;
         }
         for number in 0..self.seats.len() {
             if self.seats[number].to_weigh {
                 let last = self.seats[number].turns.last_mut();
-                last.expect("it had a turn").after_ms = Some(reading);
+                last.expect("it had a turn").after_ms = Some(took);
                 self.weigh(number);
             }
         }
@@ -282,10 +267,9 @@ impl Batch {
         std::mem::take(&mut self.ended)
     }
 
-    /// The reference's latency on the machine left alone, as far as it is known.
-    pub fn quiet_ms(&self) -> Option<f64> {
-        let reference = self.reference.as_ref()?;
-        (!reference.readings_ms.is_empty()).then(|| reference.quiet_ms())
+    /// The references' latencies on the machine left alone, as far as they are known.
+    pub fn quiet_ms(&self) -> Option<ReferenceMs> {
+        self.reference.as_ref()?.quiet_ms()
     }
 
     fn waiting(&self) -> usize {
@@ -321,6 +305,7 @@ impl Batch {
         let seat = &mut self.seats[network];
         seat.open = false;
         let (correction, sustained) = (seat.correction(quiet), seat.sustained());
+        let share = seat.memory_share(quiet).share;
         let turns = std::mem::take(&mut seat.turns);
         self.ended.push(Ended {
             network,
@@ -329,7 +314,7 @@ impl Batch {
                 .iter()
                 .map(|turn| Turn {
                     samples: u32::try_from(turn.samples_ms.len()).unwrap_or(u32::MAX),
-                    slowdown: turn.slowdown(quiet),
+                    slowdown: turn.slowdown(quiet, share),
                 })
                 .collect(),
             samples_ms: turns.into_iter().flat_map(|turn| turn.samples_ms).collect(),
@@ -337,15 +322,6 @@ impl Batch {
             sustained,
             tries: seat.tries,
         });
-    }
-}
-
-// === impl Reference ===
-
-impl Reference {
-    fn quiet_ms(&self) -> f64 {
-        let now = quantile_of_sorted(&self.readings_ms, FASTEST);
-        self.earlier_ms.map_or(now, |earlier| earlier.min(now))
     }
 }
 

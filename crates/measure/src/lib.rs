@@ -13,7 +13,7 @@ mod record;
 mod statistics;
 mod timing;
 
-pub use batch::{Batch, Ended, Sensed, Step};
+pub use batch::{Batch, Ended, ReferenceMs, Sensed, Step};
 pub use comparison::Comparison;
 pub use early_stopping::{Percentile, least_queries_under};
 pub use interference::Interference;

@@ -72,7 +72,7 @@ impl Default for Protocol {
             max_relative_width: 0.10,
             confidence: 0.95,
             turn_ms: 30,
-            min_turns: 12,
+            min_turns: 16,
             max_slowdown: 0.05,
             cache: Cache::Hot,
             sustained_minutes: 0,
@@ -239,8 +239,8 @@ mod tests {
             "measuring protocol: `min_samples` must be at least 6 for a confidence of 0.95, got 5"
         );
         assert_eq!(
-            fault(|p| p.budget_ms = 859),
-            "measuring protocol: `budget_ms` must be at least 860: `max_warm_up_ms` and 360 ms of sampling, got 859"
+            fault(|p| p.budget_ms = 979),
+            "measuring protocol: `budget_ms` must be at least 980: `max_warm_up_ms` and 480 ms of sampling, got 979"
         );
         assert_eq!(
             fault(|p| p.min_turns = 5),
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(
             Protocol::default().key(),
             "min_sample_us=500,min_samples=30,min_sampling_ms=200,budget_ms=10000,max_warm_up_ms=500,\
-             target_relative_width=0.03,max_relative_width=0.1,confidence=0.95,turn_ms=30,min_turns=12,max_slowdown=0.05,\
+             target_relative_width=0.03,max_relative_width=0.1,confidence=0.95,turn_ms=30,min_turns=16,max_slowdown=0.05,\
              cache=hot,sustained_minutes=0"
         );
         let with_operators = Protocol {

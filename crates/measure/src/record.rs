@@ -114,18 +114,25 @@ pub struct Sustained {
     pub last_ms: f64,
 }
 
-/// How much slower than when left alone the machine was while the samples that count were taken, by a reference network
-/// that was timed between them. The interval has the protocol's confidence.
+/// How much slower than when left alone the machine was for this network while the samples that count were taken, by
+/// reference networks that were timed between them. The interval has the protocol's confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Correction {
-    /// The reference's latency at the time by [`Self::reference_ms`].
+    /// What the latency was divided by: what the reference that computes took by [`Self::reference_ms`], times what the
+    /// memory made of it.
     pub factor: f64,
     /// Lower end of the factor's interval.
     pub low: f64,
     /// Upper end of the factor's interval.
     pub high: f64,
-    /// Milliseconds of the reference network when the machine is left alone.
+    /// Milliseconds of the reference that computes when the machine is left alone.
     pub reference_ms: f64,
+    /// How much of the network's time the memory decides, from 0 to 1; none without a reference that reads memory.
+    #[serde(default)]
+    pub memory_share: Option<f64>,
+    /// Milliseconds of that reference when the machine is left alone.
+    #[serde(default)]
+    pub memory_reference_ms: Option<f64>,
 }
 
 /// What an operator of the network took, as the runtime's own profile has it: the median of several passes, which the

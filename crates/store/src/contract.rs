@@ -105,6 +105,8 @@ fn measurement(verdict: Verdict) -> Measurement {
             low: 1.03,
             high: 1.05,
             reference_ms: 0.7,
+            memory_share: Some(0.2),
+            memory_reference_ms: Some(1.1),
         }),
         energy_mj: Some(2.25),
         peak_memory_bytes: Some(1 << 40),

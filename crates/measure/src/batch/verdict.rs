@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{FASTEST, LOOK_GROWTH, Seat, Taken};
+use super::{
+    FASTEST, LOOK_GROWTH, ReferenceMs, Seat, Taken,
+    memory_share::{Beside, MemoryShare},
+};
 use crate::{
     Correction, Estimate, Latency, Protocol, Sustained, Verdict, bootstrap_median_interval, median,
     quantile,
@@ -10,6 +13,8 @@ use crate::{
 
 /// The last third of the turns may be slower than the first by this fraction.
 const DRIFT: f64 = 0.05;
+/// Standard deviations of the memory's share that the interval of a latency allows for.
+const SHARE_DEVIATIONS: f64 = 2.0;
 /// What the last minute of a sustained measurement is.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -28,19 +33,42 @@ impl Taken {
         quantile(&self.samples_ms, FASTEST)
     }
 
-    /// The reference's latency beside the turn by its quiet one; none without a reference.
-    pub(super) fn slowdown(&self, quiet_ms: Option<f64>) -> Option<f64> {
-        let beside = f64::midpoint(self.before_ms?, self.after_ms.or(self.before_ms)?);
-        Some(beside / quiet_ms?)
+    /// How much slower the machine was, for a network that memory decides about to this share; none without a reference.
+    pub(super) fn slowdown(&self, quiet_ms: Option<ReferenceMs>, share: f64) -> Option<f64> {
+        Some(self.beside(quiet_ms)?.slowdown(share))
     }
 
-    /// Whether the reference was slowed neither before nor after, or there was none.
-    fn counts(&self, protocol: &Protocol, quiet_ms: Option<f64>) -> bool {
-        let quiet = |reference_ms: Option<f64>| match (reference_ms, quiet_ms) {
-            (Some(reference), Some(quiet)) => reference <= quiet * (1.0 + protocol.max_slowdown),
+    /// The turn as the references saw it.
+    fn beside(&self, quiet_ms: Option<ReferenceMs>) -> Option<Beside> {
+        let (quiet, before) = (quiet_ms?, self.before_ms?);
+        let after = self.after_ms.unwrap_or(before);
+        let compute = f64::midpoint(before.compute, after.compute) / quiet.compute;
+        let memory = before.memory.zip(after.memory).zip(quiet.memory);
+        let memory = memory.map_or(compute, |((before, after), quiet)| {
+            f64::midpoint(before, after) / quiet
+        });
+        Some(Beside {
+            reading_ms: self.reading_ms(),
+            compute,
+            memory: (memory / compute - 1.0).max(0.0),
+        })
+    }
+
+    /// Whether the reference that computes was slowed neither before nor after, or there was none.
+    fn is_undisturbed(&self, protocol: &Protocol, quiet_ms: Option<ReferenceMs>) -> bool {
+        let quiet = |reference_ms: Option<ReferenceMs>| match (reference_ms, quiet_ms) {
+            (Some(reference), Some(quiet)) => {
+                reference.compute <= quiet.compute * (1.0 + protocol.max_slowdown)
+            }
             _ => true,
         };
         quiet(self.before_ms) && quiet(self.after_ms)
+    }
+
+    /// Whether neither the references nor the network itself were slowed by more than is allowed.
+    fn counts(&self, protocol: &Protocol, quiet_ms: Option<ReferenceMs>, share: f64) -> bool {
+        let memory = self.beside(quiet_ms).map_or(0.0, |beside| beside.memory);
+        self.is_undisturbed(protocol, quiet_ms) && share * memory <= protocol.max_slowdown
     }
 }
 
@@ -62,7 +90,7 @@ impl Seat {
     }
 
     /// Its verdict once its measurement is over.
-    pub(super) fn over(&mut self, quiet_ms: Option<f64>) -> Option<Verdict> {
+    pub(super) fn over(&mut self, quiet_ms: Option<ReferenceMs>) -> Option<Verdict> {
         if self.protocol.sustained_minutes > 0 {
             let minutes = MINUTE * self.protocol.sustained_minutes;
             return (self.lasted() >= minutes).then(|| self.verdict(quiet_ms));
@@ -84,7 +112,7 @@ impl Seat {
     }
 
     /// What the turns come to.
-    pub(super) fn verdict(&self, quiet_ms: Option<f64>) -> Verdict {
+    pub(super) fn verdict(&self, quiet_ms: Option<ReferenceMs>) -> Verdict {
         let samples: usize = self.turns.iter().map(|turn| turn.samples_ms.len()).sum();
         if samples < self.protocol.min_samples as usize {
             return unstable(format!(
@@ -107,7 +135,7 @@ impl Seat {
         if let Some(drift) = self.drift().filter(|_| self.unwatched(quiet_ms)) {
             return Verdict::Throttled { reason: drift };
         }
-        let interval = self.interval(&corrected(&counted, self.corrected_by(quiet_ms)));
+        let interval = self.latency(&counted, self.corrected_by(quiet_ms));
         if interval.relative_width() > self.protocol.max_relative_width {
             return unstable(format!(
                 "the interval of the median is {:.1} % of it wide, {:.1} % are allowed",
@@ -121,18 +149,51 @@ impl Seat {
     }
 
     /// What the turns that count are divided by; none without a reference.
-    pub(super) fn correction(&self, quiet_ms: Option<f64>) -> Option<Correction> {
+    pub(super) fn correction(&self, quiet_ms: Option<ReferenceMs>) -> Option<Correction> {
         let quiet_ms = self.corrected_by(quiet_ms)?;
+        let share = self.memory_share(Some(quiet_ms)).share;
         let counted = self.counted(Some(quiet_ms));
-        let slowdowns = counted.iter().map(|turn| turn.slowdown(Some(quiet_ms)));
+        let slowdowns = counted
+            .iter()
+            .map(|turn| turn.slowdown(Some(quiet_ms), share));
         let slowdowns: Vec<f64> = slowdowns.collect::<Option<_>>()?;
         let interval = self.interval(&slowdowns);
         (!slowdowns.is_empty()).then_some(Correction {
             factor: interval.median,
             low: interval.low,
             high: interval.high,
-            reference_ms: quiet_ms,
+            reference_ms: quiet_ms.compute,
+            memory_share: quiet_ms.memory.map(|_| share),
+            memory_reference_ms: quiet_ms.memory,
         })
+    }
+
+    /// How much of the network's time the memory decides, as far as its turns beside quiet references tell.
+    pub(super) fn memory_share(&self, quiet_ms: Option<ReferenceMs>) -> MemoryShare {
+        match quiet_ms.and_then(|quiet| quiet.memory) {
+            None => MemoryShare::NONE,
+            Some(_) => {
+                let undisturbed = |turn: &&Taken| turn.is_undisturbed(&self.protocol, quiet_ms);
+                let turns = self.turns.iter().filter(undisturbed);
+                MemoryShare::of(
+                    &turns
+                        .filter_map(|turn| turn.beside(quiet_ms))
+                        .collect::<Vec<_>>(),
+                )
+            }
+        }
+    }
+
+    /// What the turns would have taken on the machine left alone: the median, its interval wider by what is not known of
+    /// the memory's share.
+    fn latency(&self, turns: &[&Taken], quiet_ms: Option<ReferenceMs>) -> Interval {
+        let MemoryShare { share, deviation } = self.memory_share(quiet_ms);
+        let corrected =
+            |turn: &&Taken| turn.reading_ms() / turn.slowdown(quiet_ms, share).unwrap_or(1.0);
+        let interval = self.interval(&turns.iter().map(corrected).collect::<Vec<_>>());
+        let memory = |turn: &&Taken| turn.beside(quiet_ms).map_or(0.0, |beside| beside.memory);
+        let memory = median(&turns.iter().map(memory).collect::<Vec<_>>());
+        interval.wider(SHARE_DEVIATIONS * deviation * memory / (1.0 + share * memory))
     }
 
     /// The first and the last minute, where the protocol asks for them and there were two.
@@ -151,7 +212,7 @@ impl Seat {
     }
 
     /// Whether nothing but the turns themselves tells of a machine that grows slower.
-    fn unwatched(&self, quiet_ms: Option<f64>) -> bool {
+    fn unwatched(&self, quiet_ms: Option<ReferenceMs>) -> bool {
         quiet_ms.is_none() && self.protocol.sustained_minutes == 0
     }
 
@@ -161,30 +222,32 @@ impl Seat {
     }
 
     /// The turns that count. What heat does is not held against those of a sustained measurement.
-    fn counted(&self, quiet_ms: Option<f64>) -> Vec<&Taken> {
+    fn counted(&self, quiet_ms: Option<ReferenceMs>) -> Vec<&Taken> {
         let sustained = self.protocol.sustained_minutes > 0;
+        let share = self.memory_share(quiet_ms).share;
         let counts = |turn: &&Taken| match sustained {
             true => self.in_last_minute(turn),
-            false => turn.counts(&self.protocol, quiet_ms),
+            false => turn.counts(&self.protocol, quiet_ms, share),
         };
         self.turns.iter().filter(counts).collect()
     }
 
-    /// The reference's quiet latency, where what the machine did is taken out. What heat does is not.
-    fn corrected_by(&self, quiet_ms: Option<f64>) -> Option<f64> {
+    /// The references' quiet latencies, where what the machine did is taken out. What heat does is not.
+    fn corrected_by(&self, quiet_ms: Option<ReferenceMs>) -> Option<ReferenceMs> {
         quiet_ms.filter(|_| self.protocol.sustained_minutes == 0)
     }
 
     /// The verdict on turns too few of which count: throttled when the machine grew slower, else unstable.
-    fn disturbed(&self, counted: usize, quiet_ms: Option<f64>) -> Verdict {
+    fn disturbed(&self, counted: usize, quiet_ms: Option<ReferenceMs>) -> Verdict {
+        let share = self.memory_share(quiet_ms).share;
         let slowdowns: Vec<f64> = self
             .turns
             .iter()
-            .filter_map(|turn| turn.slowdown(quiet_ms))
+            .filter_map(|turn| turn.slowdown(quiet_ms, share))
             .collect();
         let seen = format!(
-            "in {} of {} turns the reference network was slower than on the machine left alone by more than {:.1} %, by \
-             {:.1} % in the middle",
+            "in {} of {} turns the machine was slower than when it is left alone by more than {:.1} %, by {:.1} % in the \
+             middle, as the reference networks tell",
             self.turns.len() - counted,
             self.turns.len(),
             100.0 * self.protocol.max_slowdown,
@@ -245,6 +308,16 @@ impl Seat {
 // === impl Interval ===
 
 impl Interval {
+    /// The same with this fraction of the median more uncertain, from a source of its own.
+    fn wider(self, fraction: f64) -> Self {
+        let further = |end: f64| (end - self.median).hypot(fraction * self.median);
+        Self {
+            median: self.median,
+            low: self.median - further(self.low),
+            high: self.median + further(self.high),
+        }
+    }
+
     fn relative_width(&self) -> f64 {
         (self.high - self.low) / self.median
     }
@@ -266,15 +339,6 @@ impl Interval {
 
 fn readings(turns: &[&Taken]) -> Vec<f64> {
     turns.iter().map(|turn| turn.reading_ms()).collect()
-}
-
-/// Milliseconds that the turns would have taken on the machine left alone.
-fn corrected(turns: &[&Taken], quiet_ms: Option<f64>) -> Vec<f64> {
-    let slowdown = |turn: &Taken| turn.slowdown(quiet_ms).unwrap_or(1.0);
-    turns
-        .iter()
-        .map(|turn| turn.reading_ms() / slowdown(turn))
-        .collect()
 }
 
 fn unstable(reason: String) -> Verdict {

@@ -188,10 +188,11 @@ pub struct Sustained {
     #[prost(double, tag = "2")]
     pub last_ms: f64,
 }
-/// How much slower than when left alone the machine was, by a reference network timed between the samples.
+/// How much slower than when left alone the machine was for this network, by reference networks timed between the samples.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Correction {
-    /// The reference's latency at the time by `reference_ms`.
+    /// What the latency was divided by: what the reference that computes took by `reference_ms`, times what the memory made of
+    /// it.
     #[prost(double, tag = "1")]
     pub factor: f64,
     /// Lower end of the factor's interval, which has the protocol's confidence.
@@ -200,9 +201,15 @@ pub struct Correction {
     /// Upper end of the factor's interval.
     #[prost(double, tag = "3")]
     pub high: f64,
-    /// Milliseconds of the reference network when the machine is left alone.
+    /// Milliseconds of the reference that computes when the machine is left alone.
     #[prost(double, tag = "4")]
     pub reference_ms: f64,
+    /// How much of the network's time the memory decides, from 0 to 1; absent without a reference that reads memory.
+    #[prost(double, optional, tag = "5")]
+    pub memory_share: ::core::option::Option<f64>,
+    /// Milliseconds of that reference when the machine is left alone.
+    #[prost(double, optional, tag = "6")]
+    pub memory_reference_ms: ::core::option::Option<f64>,
 }
 /// What an operator of the network took.
 #[derive(Clone, PartialEq, ::prost::Message)]

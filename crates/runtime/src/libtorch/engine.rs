@@ -65,11 +65,7 @@ impl Runtime for Libtorch {
     }
 
     fn precisions(&self) -> &'static [Precision] {
-        match self.processor {
-            // It takes 16-bit floats as well, but has no fast convolutions for them on most CPUs.
-            Processor::Cpu => &[Precision::F32],
-            Processor::Cuda => &[Precision::F32, Precision::F16],
-        }
+        &[Precision::F32, Precision::F16]
     }
 
     fn load(&self, onnx: &[u8]) -> Result<Box<dyn Loaded>, RuntimeError> {

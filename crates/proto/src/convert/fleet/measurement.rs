@@ -210,12 +210,16 @@ impl From<Correction> for wire::Correction {
             low,
             high,
             reference_ms,
+            memory_share,
+            memory_reference_ms,
         } = correction;
         Self {
             factor,
             low,
             high,
             reference_ms,
+            memory_share,
+            memory_reference_ms,
         }
     }
 }
@@ -229,6 +233,14 @@ impl TryFrom<wire::Correction> for Correction {
             low: positive_number("low", message.low)?,
             high: positive_number("high", message.high)?,
             reference_ms: latency("reference_ms", message.reference_ms)?.ms(),
+            memory_share: message
+                .memory_share
+                .map(|share| fraction("memory_share", share))
+                .transpose()?,
+            memory_reference_ms: message
+                .memory_reference_ms
+                .map(|ms| Ok(latency("memory_reference_ms", ms)?.ms()))
+                .transpose()?,
         })
     }
 }
@@ -294,6 +306,16 @@ impl TryFrom<wire::Sustained> for Sustained {
             first_ms: latency("first_ms", message.first_ms)?.ms(),
             last_ms: latency("last_ms", message.last_ms)?.ms(),
         })
+    }
+}
+
+fn fraction(field: &str, value: f64) -> Result<f64, ConvertError> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(value),
+        false => Err(ConvertError::new(
+            field,
+            format!("must lie from 0 to 1, got {value}"),
+        )),
     }
 }
 

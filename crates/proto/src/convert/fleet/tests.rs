@@ -55,6 +55,8 @@ fn measurement(verdict: Verdict) -> Measurement {
             low: 1.03,
             high: 1.05,
             reference_ms: 0.7,
+            memory_share: Some(0.2),
+            memory_reference_ms: Some(1.1),
         }),
         energy_mj: Some(2.25),
         peak_memory_bytes: Some(1 << 40),
@@ -249,6 +251,9 @@ fn measurement_that_makes_no_sense_is_refused_by_field() {
     refuses("compile_ms", |wire| wire.compile_ms = Some(-1.0));
     refuses("correction.factor", |wire| {
         wire.correction.as_mut().expect("it is set").factor = 0.0;
+    });
+    refuses("correction.memory_share", |wire| {
+        wire.correction.as_mut().expect("it is set").memory_share = Some(1.5);
     });
     refuses("correction.reference_ms", |wire| {
         wire.correction.as_mut().expect("it is set").reference_ms = -1.0;
