@@ -201,6 +201,14 @@ fn batch_of_more_images_than_the_distribution_learns_is_refused() {
 }
 
 #[test]
+fn published_spaces_of_blocks_can_be_searched() {
+    for (name, layers) in [("fbnet", 22), ("fbnet_imagenet", 22), ("proxylessnas", 21)] {
+        let paths = Paths::new(Space::builtin(name).unwrap()).unwrap();
+        assert_eq!(paths.choices().len(), layers, "{name}");
+    }
+}
+
+#[test]
 fn space_whose_choices_are_no_blocks_is_refused_by_its_decision() {
     let text = SPACE.replace("repeat = 2", "repeat = { choose = [1, 2] }");
     let refused = Paths::new(Space::parse("test.toml", &text).unwrap());
