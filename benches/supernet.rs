@@ -12,7 +12,6 @@ use std::{
     error::Error,
     fs,
     io::Write as _,
-    ops::Range,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,11 +19,12 @@ use std::{
 
 use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
 use bespoke_predict::{kendall_tau_b, spearman};
-use bespoke_recipe::{Augment, DataSetName, Recipe, Sampling};
+use bespoke_recipe::{
+    Augment, DataSetName, Differentiable, FbnetSettings, ProxylessnasSettings, Recipe, Sampling,
+};
 use bespoke_space::{Architecture, Space};
 use bespoke_supernet::{
-    Fbnet, FbnetSettings, LatencyTable, Paths, Proxylessnas, ProxylessnasSettings, Search,
-    Supernet, SupernetError, load, save,
+    LatencyTable, Paths, Search, SearchConfig, Supernet, SupernetError, load, save,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -147,38 +147,32 @@ fn blocks(choices: usize) -> Result<Space, Box<dyn Error>> {
 fn memory(method: &str, choices: usize) -> Result<(), Box<dyn Error>> {
     let paths = Paths::new(blocks(choices)?)?;
     let table = LatencyTable::new::<SupernetError>(&paths, |_| Ok(1.0))?;
-    let digits = DataSet::digits().train;
-    let part = |range: Range<usize>| digits.select(&range.collect::<Vec<_>>()).map(Arc::new);
-    let search = Search {
-        paths,
-        table,
-        for_weights: part(0..512)?,
-        for_choices: part(512..640)?,
-        recipe: Recipe {
+    let images = DataSet::digits().train;
+    let images = images.select(&(0..640).collect::<Vec<_>>())?;
+    let settings = match method {
+        "proxylessnas" => Differentiable::Proxylessnas(ProxylessnasSettings {
             epochs: 1,
+            every: 1,
+            warm_up: 0.0,
+            ..ProxylessnasSettings::default()
+        }),
+        "fbnet" => Differentiable::Fbnet(FbnetSettings {
+            epochs: 1,
+            warm_up: 0.0,
+            ..FbnetSettings::default()
+        }),
+        other => return Err(format!("there is no method `{other}`").into()),
+    };
+    let config = SearchConfig {
+        paths,
+        method: settings,
+        recipe: Recipe {
             batch_size: 128,
             ..Recipe::default()
         },
         seed: 1,
     };
-    match method {
-        "proxylessnas" => {
-            let settings = ProxylessnasSettings {
-                every: 1,
-                warm_up: 0.0,
-                ..ProxylessnasSettings::default()
-            };
-            Proxylessnas::new(search, settings)?.epoch()?;
-        }
-        "fbnet" => {
-            let settings = FbnetSettings {
-                warm_up: 0.0,
-                ..FbnetSettings::default()
-            };
-            Fbnet::new(search, settings)?.epoch()?;
-        }
-        other => return Err(format!("there is no method `{other}`").into()),
-    }
+    Search::new(config, &images)?.epoch(&table)?;
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find(|line| line.starts_with("VmHWM"));
     println!(

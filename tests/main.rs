@@ -5,6 +5,7 @@ mod bench;
 mod bounded_sample;
 mod checked;
 mod commands;
+mod differentiable;
 mod fleet;
 mod own_device;
 mod predictor;

@@ -1,22 +1,24 @@
-//! What a study knows before its first trial, beside its files.
+//! What a study's proposals follow from beside its files and its trials.
 
 use bespoke_measure::PriceSource;
 use bespoke_search::{Finished, RelatedTask, pareto::pareto_front};
 use bespoke_space::{Architecture, Decision, Space};
 use bespoke_store::{Store, StoredPredictor};
 use bespoke_study::{
-    EarlierStudy, Objective, Source, Study, StudyName, StudySpec, StudyState, Trial,
+    EarlierStudy, Objective, Round, Source, Study, StudyName, StudySpec, StudyState, Trial,
 };
 
 use crate::{CoordinatorError, proposer::ProposeError};
 
-/// What a study's proposals follow from beside its files and its trials.
+/// What a study knew before its first trial, and what it learned beside its trials.
 #[derive(Debug, Clone, Default)]
 pub struct Beforehand {
     /// The predictor of each target that the study began with; none unless it asks for them.
     pub(crate) predictors: Vec<StoredPredictor>,
     /// The earlier studies that it starts from, as they stood when it was created.
     pub(crate) earlier: Vec<EarlierStudy>,
+    /// The distributions that its trials were proposed by so far, where one is learned.
+    pub(crate) rounds: Vec<Round>,
 }
 
 /// What earlier studies tell a strategy.
@@ -49,19 +51,25 @@ impl Beforehand {
             true => Vec::new(),
             false => store.earlier(&spec.name)?,
         };
+        let rounds = match spec.strategy.differentiable() {
+            None => Vec::new(),
+            Some(_) => store.rounds(&spec.name)?,
+        };
         Ok(Self {
             predictors,
             earlier,
+            rounds,
         })
     }
 
-    /// Nothing, of a study that knows nothing beforehand.
+    /// Nothing, of a study that knows nothing beforehand and learns from its trials alone.
     ///
     /// # Errors
-    /// When it knows something.
+    /// When it knows something, or learns beside its trials.
     pub fn none(study: &Study) -> Result<Self, CoordinatorError> {
         let spec = study.spec()?;
-        match study.predictors.is_empty() && spec.warm_start.is_empty() {
+        let learns_beside = spec.strategy.differentiable().is_some();
+        match study.predictors.is_empty() && spec.warm_start.is_empty() && !learns_beside {
             true => Ok(Self::default()),
             false => Err(CoordinatorError::NotAtHand { name: spec.name }),
         }

@@ -7,10 +7,12 @@ use std::{
 
 use bespoke_accuracy::{DataSet, Evaluator, Scorer, Training, ZeroCostScorer};
 use bespoke_graph::Graph;
-use bespoke_recipe::{Recipe, SupernetRecipe, ZeroCost};
+use bespoke_recipe::{Differentiable, Recipe, SupernetRecipe, ZeroCost};
 use bespoke_space::Space;
 use bespoke_study::{Data, EvaluatorConfig, Source, StudySpec};
-use bespoke_supernet::{Supernet, SupernetEvaluator};
+use bespoke_supernet::{
+    Learner, Paths, Search, SearchConfig, Supernet, SupernetError, SupernetEvaluator,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -29,7 +31,8 @@ const REFERENCES: usize = 64;
 // === impl DataSets ===
 
 impl DataSets {
-    /// Each training gets this many threads. Weights that the candidates of a study share are kept under the folder.
+    /// Each training gets this many threads. Weights that the candidates of a study share, and what is learned with them, are
+    /// kept under the folder.
     pub fn new(data_dir: &Path, threads: usize) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
@@ -52,13 +55,12 @@ impl DataSets {
         let (data, sampling) = (training.shared_data(), supernet.sampling);
         let whole = Supernet::new(parsed, data, &recipe, sampling, spec.seed);
         let whole = whole.map_err(|error| error.to_string())?;
-        let folder = self.data_dir.join("studies").join(spec.name.as_str());
         // All that the shared weights depend on.
         let of = format!(
             "{:?} {recipe:?} {sampling:?} {} {}",
             spec.data, spec.seed, space.text
         );
-        let path = folder.join("supernet");
+        let path = self.folder(spec).join("supernet");
         Ok(SupernetEvaluator::new(
             whole,
             training,
@@ -66,6 +68,32 @@ impl DataSets {
             path,
             of,
         ))
+    }
+
+    fn learner(
+        &self,
+        method: Differentiable,
+        data: &DataSet,
+        spec: &StudySpec,
+        space: &Source,
+    ) -> Result<Learner, SupernetError> {
+        // All that the distribution depends on, but for the machine that the study is bound to.
+        let of = format!(
+            "{:?} {:?} {method:?} {} {}",
+            spec.data, spec.recipe, spec.seed, space.text
+        );
+        let config = SearchConfig {
+            paths: Paths::new(Space::parse(&space.file, &space.text)?)?,
+            method,
+            recipe: spec.recipe.clone(),
+            seed: spec.seed,
+        };
+        let path = self.folder(spec).join("distribution");
+        Ok(Learner::new(Search::new(config, &data.train)?, path, of))
+    }
+
+    fn folder(&self, spec: &StudySpec) -> PathBuf {
+        self.data_dir.join("studies").join(spec.name.as_str())
     }
 }
 
@@ -94,9 +122,14 @@ impl Evaluators for DataSets {
                     (supernet, scorer)
                 }
             };
+        let learner = (spec.strategy.differentiable())
+            .map(|method| self.learner(method, &set, spec, space).map(Arc::new))
+            .transpose()
+            .map_err(|error| format!("[strategy]: {error}"))?;
         Ok(Lesson {
             evaluator,
             scorer,
+            learner,
             input_shape: shape,
             classes,
             labels,

@@ -11,10 +11,14 @@ use crate::{CoordinatorError, seed};
 /// The file that is measured, and the hash of the network in it: with class probabilities, fresh weights and batch
 /// normalisation folded away, as the trained network will be shipped. Its weights follow from the graph alone.
 pub(crate) fn deployed(graph: &Graph) -> Result<(Vec<u8>, GraphHash), CoordinatorError> {
-    let graph = graph.with_probabilities()?;
+    exported(&graph.with_probabilities()?)
+}
+
+/// The same of a part of a network: as it is, without class probabilities behind it.
+pub(crate) fn exported(graph: &Graph) -> Result<(Vec<u8>, GraphHash), CoordinatorError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed::of_graph(graph.hash()));
-    let weights = Weights::initial(&graph, &mut rng);
-    let onnx = Model::new(graph, weights)?.to_onnx(ExportOptions {
+    let weights = Weights::initial(graph, &mut rng);
+    let onnx = Model::new(graph.clone(), weights)?.to_onnx(ExportOptions {
         fold_batch_norm: true,
     });
     let hash = Model::from_onnx(&onnx)?.graph().hash();

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use bespoke_accuracy::EvaluationError;
 use bespoke_device::{TargetFingerprint, TargetSpec};
 use bespoke_graph::{GraphError, OnnxError};
-use bespoke_predict::PredictError;
+use bespoke_predict::{PredictError, lookup::KeyError};
 use bespoke_proto::ConvertError;
-use bespoke_space::{ArchitectureError, SpaceError};
+use bespoke_space::{ArchitectureError, ExpandError, SpaceError};
 use bespoke_store::StoreError;
 use bespoke_study::{NameError, SpaceId, SpecError, StudyName, TransitionError, TrialId};
+use bespoke_supernet::SupernetError;
 use tonic::{Code, Status};
 
 use crate::{
@@ -64,6 +65,25 @@ pub enum CoordinatorError {
     /// What comes before the first trial's evaluation failed; the study can be taken up again.
     #[error("before the first trial: {0}")]
     Evaluation(EvaluationError),
+    /// A differentiable search failed; it can be taken up again after its last whole epoch.
+    #[error("while the distribution was learned: {0}")]
+    Learning(#[from] SupernetError),
+    /// A block of the space has no latency on a target, so that no network with it has a price.
+    #[error("the block `{key}` has no latency on {target}: {reason}")]
+    Unpriced {
+        /// Its key, as a look-up table has it.
+        key: String,
+        /// The target.
+        target: TargetSpec,
+        /// What the measurement said.
+        reason: String,
+    },
+    /// The blocks of a space cannot be listed.
+    #[error(transparent)]
+    Blocks(#[from] ExpandError),
+    /// A block has no key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The networks of the space do not suit the data.
     #[error("{file}: `space`: {reason}")]
     Mismatch {
@@ -115,8 +135,8 @@ pub enum CoordinatorError {
     },
     /// What a study knew before its first trial is wanted and is not here.
     #[error(
-        "`{name}` began with predictors or earlier studies, which only its coordinator keeps: replay it on the \
-         coordinator's machine, with its --data-dir and without --coordinator"
+        "`{name}` began with predictors or earlier studies, or learns a distribution, which only its coordinator keeps: \
+         replay it on the coordinator's machine, with its --data-dir and without --coordinator"
     )]
     NotAtHand {
         /// The study.
@@ -235,6 +255,8 @@ impl CoordinatorError {
             | Self::NotShipped { .. }
             | Self::Lesson { .. }
             | Self::Mismatch { .. }
+            | Self::Blocks(_)
+            | Self::Key(_)
             | Self::UnknownRuntime { .. }
             | Self::Onnx(_)
             | Self::Graph(_) => Code::InvalidArgument,
@@ -254,6 +276,7 @@ impl CoordinatorError {
             }
             Self::NoAgent { .. }
             | Self::NotLearned { .. }
+            | Self::Unpriced { .. }
             | Self::Job(JobError::Lost { .. })
             | Self::Closing => Code::Unavailable,
             Self::Job(JobError::NotStored { .. })
@@ -264,6 +287,7 @@ impl CoordinatorError {
             | Self::Store(_)
             | Self::File { .. }
             | Self::Evaluation(_)
+            | Self::Learning(_)
             | Self::Broken(_) => Code::Internal,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bespoke_accuracy::{Decision, EpochProgress, Evaluated, Evaluator, Scorer};
 use bespoke_graph::Graph;
 use bespoke_study::{Objective, Source, StudySpec, Trial, is_hopeless};
+use bespoke_supernet::Learner;
 use tokio::sync::{RwLock, watch};
 
 /// Opens what a study's candidates learn.
@@ -23,6 +24,8 @@ pub struct Lesson {
     pub evaluator: Arc<dyn Evaluator>,
     /// Scores a candidate, where that decides which are trained.
     pub scorer: Option<Arc<dyn Scorer>>,
+    /// Learns the distribution that candidates are drawn from, where the strategy does that.
+    pub learner: Option<Arc<Learner>>,
     /// Channels, height and width of an image.
     pub input_shape: [usize; 3],
     /// Number of classes.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bespoke_store::{Store, StoreError};
-use bespoke_study::{Activity, Event, Study, StudyName, Trial};
+use bespoke_study::{Activity, Event, Round, Study, StudyName, Trial};
 use tokio::sync::broadcast;
 
 /// How many events a watcher may lag behind before it is given a fresh snapshot.
@@ -67,6 +67,14 @@ impl Journal {
         self.store.put_study(&self.name, study)?;
         self.tell(Event::Trial(trial.clone()));
         Ok(())
+    }
+
+    /// Records a round. Nobody is told: its epochs were.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn round(&self, round: &Round) -> Result<(), StoreError> {
+        self.store.put_round(&self.name, round)
     }
 
     /// Tells what is going on. It is not stored.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod beforehand;
+mod blocks;
 mod config;
 mod data_sets;
 mod deployed;

@@ -2,7 +2,8 @@
 //!
 //! Trial i is proposed from the results of exactly the trials 0 to i - in_flight, told to the strategy in the order of
 //! their numbers. So the proposals do not depend on the order in which trials finish, nor on how many agents there
-//! are, and a study that is continued derives its journal again.
+//! are, and a study that is continued derives its journal again. A distribution that is learned beside the trials is told
+//! to the strategy as it was kept, before the first trial that it proposed.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -14,7 +15,7 @@ use bespoke_measure::Estimate;
 use bespoke_predict::PredictError;
 use bespoke_search::{Finished, Problem, Strategy, StrategyConfigError};
 use bespoke_space::{Architecture, ArchitectureError, Space, SpaceError};
-use bespoke_study::{Objective, Study, Trial, TrialId, TrialState};
+use bespoke_study::{Objective, Round, Study, Trial, TrialId, TrialState};
 
 use crate::{Beforehand, CoordinatorError, beforehand::Recalled, forecast::StudyForecast};
 
@@ -48,6 +49,8 @@ pub struct Proposer {
     forecast: Option<StudyForecast>,
     /// What is proposed before the strategy is asked.
     first: VecDeque<Architecture>,
+    /// What was learned beside the trials and is not told to the strategy yet.
+    rounds: VecDeque<Round>,
     in_flight: usize,
     seen: HashSet<GraphHash>,
     /// How many trials the strategy has been told of.
@@ -153,6 +156,7 @@ impl Proposer {
         Ok(Self {
             forecast,
             first: front.into(),
+            rounds: beforehand.rounds.iter().cloned().collect(),
             ..proposer
         })
     }
@@ -171,6 +175,7 @@ impl Proposer {
             objectives,
             forecast: None,
             first: VecDeque::new(),
+            rounds: VecDeque::new(),
             in_flight,
             seen: HashSet::new(),
             told: 0,
@@ -202,6 +207,11 @@ impl Proposer {
         Ok(())
     }
 
+    /// Takes in what was learned beside the trials, later than all before.
+    pub fn follow(&mut self, round: Round) {
+        self.rounds.push_back(round);
+    }
+
     /// The next candidate after the trials of the study so far.
     ///
     /// # Errors
@@ -216,6 +226,10 @@ impl Proposer {
             self.strategy.update(&finished);
         }
         self.told = known;
+        let is_due = |round: &Round| round.first.0 as usize <= trials.len();
+        while let Some(round) = self.rounds.pop_front_if(|round| is_due(round)) {
+            self.strategy.follow(&round.probabilities);
+        }
         for _ in 0..MOST_REPETITIONS {
             let first = self.first.pop_front();
             let next = first.or_else(|| self.strategy.suggest(&self.space));

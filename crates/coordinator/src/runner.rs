@@ -2,6 +2,7 @@
 
 mod beginning;
 mod clock;
+mod learning;
 mod steps;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::{
 use self::{
     beginning::Beginning,
     clock::Clock,
+    learning::Learning,
     steps::{Measured, Step},
 };
 use crate::{
@@ -83,6 +85,8 @@ struct Runner<'a> {
     trials: Vec<Trial>,
     proposer: Proposer,
     lesson: Lesson,
+    /// Where the strategy draws from a distribution that is learned.
+    learning: Option<Learning>,
     journal: Arc<Journal>,
     files: FrontFiles,
     steps: JoinSet<Step>,
@@ -185,9 +189,18 @@ impl<'a> Runner<'a> {
         };
         beginning.bind().await?;
         beginning.learn().await?;
+        let table = match &lesson.learner {
+            Some(learner) => Some(beginning.table(learner).await?),
+            None => None,
+        };
         let beforehand = Beforehand::of_study(&*resources.store, study)?;
         let mut proposer = Proposer::of_study(study, &beforehand)?;
         proposer.replay(&trials)?;
+        let learning = lesson.learner.clone().zip(table);
+        let learning = learning.map(|(learner, table)| {
+            let epoch = beforehand.rounds.last().map_or(0, |round| round.epoch);
+            Learning::new(learner, table, epoch)
+        });
         let (halt, steps) = (watch::Sender::new(false), JoinSet::new());
         Ok(Self {
             resources,
@@ -196,6 +209,7 @@ impl<'a> Runner<'a> {
             trials,
             proposer,
             lesson,
+            learning,
             journal,
             files,
             steps,
@@ -248,6 +262,9 @@ impl<'a> Runner<'a> {
     fn propose(&mut self) -> Result<bool, CoordinatorError> {
         let most = usize::try_from(self.spec.budget.trials.get()).unwrap_or(usize::MAX);
         while self.trials.len() < most {
+            if self.learns_first() {
+                return Ok(false);
+            }
             match self.proposer.next(&self.trials)? {
                 Proposal::Candidate(candidate) => self.start(*candidate)?,
                 Proposal::Wait => return Ok(false),
@@ -320,6 +337,7 @@ impl<'a> Runner<'a> {
                 let trial = self.trials[trial].clone();
                 self.trained(trial, outcome)
             }
+            Step::Learned(learned) => self.learned(learned?),
         }
     }
 

@@ -4,6 +4,7 @@ mod energy;
 mod faulty;
 pub(crate) mod fixture;
 mod interrupted;
+mod learned;
 mod predicted;
 mod priced;
 mod scored;

@@ -1,5 +1,6 @@
 //! How a network is trained and on what: plain data, so that whoever names a recipe need not know how to cook it.
 
+mod differentiable;
 mod score;
 mod supernet;
 
@@ -7,6 +8,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use differentiable::{
+    Differentiable, FbnetSettings, LatencyLoss, ProxylessnasSettings, Update,
+};
 pub use score::{ScoreName, Scores, ScoresError, UnknownScore, ZeroCost};
 pub use supernet::{FrontTraining, Sampling, Subnets, SupernetRecipe};
 

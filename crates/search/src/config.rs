@@ -1,9 +1,10 @@
 //! The strategies that a study can ask for, by name and with their settings.
 
+use bespoke_recipe::{Differentiable, FbnetSettings, ProxylessnasSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bespoke, LocalSearch, MaeNas, Mnasnet, Nsga2, OnceForAll, Problem, Random,
+    Bespoke, Learned, LocalSearch, MaeNas, Mnasnet, Nsga2, OnceForAll, Problem, Random,
     RegularizedEvolution, Strategy,
 };
 
@@ -39,6 +40,10 @@ pub enum StrategyConfig {
     OnceForAll(OnceForAllSettings),
     /// MAE-NAS's evolution of the maximum entropy (Sun et al. 2022).
     MaeNas(MaeNasSettings),
+    /// FBNet (Wu et al. 2019): draws from a distribution that is learned beside the trials.
+    Fbnet(FbnetSettings),
+    /// ProxylessNAS (Cai et al. 2019): the same.
+    Proxylessnas(ProxylessnasSettings),
 }
 
 /// A setting that the strategy cannot have, or a problem that it cannot solve.
@@ -73,6 +78,17 @@ impl StrategyConfig {
             Self::Mnasnet(_) => "mnasnet",
             Self::OnceForAll(_) => "once_for_all",
             Self::MaeNas(_) => "mae_nas",
+            Self::Fbnet(_) => "fbnet",
+            Self::Proxylessnas(_) => "proxylessnas",
+        }
+    }
+
+    /// How the distribution is learned that the strategy draws from, where it does.
+    pub fn differentiable(&self) -> Option<Differentiable> {
+        match self.clone() {
+            Self::Fbnet(settings) => Some(Differentiable::Fbnet(settings)),
+            Self::Proxylessnas(settings) => Some(Differentiable::Proxylessnas(settings)),
+            _ => None,
         }
     }
 
@@ -90,6 +106,8 @@ impl StrategyConfig {
             Self::Mnasnet(settings) => settings.check(),
             Self::OnceForAll(settings) => settings.check(),
             Self::MaeNas(settings) => settings.check(),
+            Self::Fbnet(settings) => settings.check().map_err(|e| (e.key, e.reason)),
+            Self::Proxylessnas(settings) => settings.check().map_err(|e| (e.key, e.reason)),
         };
         checked.map_err(|refusal| self.refuse(refusal))
     }
@@ -129,6 +147,9 @@ impl StrategyConfig {
             Self::Mnasnet(settings) => Box::new(Mnasnet::new(settings, seed, problem)),
             Self::OnceForAll(settings) => Box::new(OnceForAll::new(settings, seed, problem)),
             Self::MaeNas(settings) => Box::new(MaeNas::new(settings, seed, problem)),
+            Self::Fbnet(_) | Self::Proxylessnas(_) => {
+                Box::new(Learned::new(self.name(), seed, problem))
+            }
         })
     }
 

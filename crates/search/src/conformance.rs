@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bespoke_recipe::{FbnetSettings, ProxylessnasSettings};
 use bespoke_space::{Architecture, Space};
 
 use crate::{
@@ -37,6 +38,8 @@ fn every_strategy() -> Vec<StrategyConfig> {
             population: 8,
             ..OnceForAllSettings::default()
         }),
+        StrategyConfig::Fbnet(FbnetSettings::default()),
+        StrategyConfig::Proxylessnas(ProxylessnasSettings::default()),
         StrategyConfig::MaeNas(MaeNasSettings {
             population: 8,
             mutations: 40,
@@ -189,7 +192,7 @@ fn calls_made_again_up_to_anywhere_lead_to_the_same_continuation() {
 }
 
 #[test]
-fn all_but_random_search_and_mae_nas_learn_from_results() {
+fn strategies_learn_from_results_but_for_those_that_learn_otherwise_or_never() {
     let space = wide();
     for config in every_strategy() {
         let run = |turn: fn(f64) -> f64| {
@@ -205,7 +208,7 @@ fn all_but_random_search_and_mae_nas_learn_from_results() {
         };
         assert_eq!(
             run(|value| value) == run(|value| 10.0 - value),
-            ["random", "mae_nas"].contains(&config.name()),
+            ["random", "mae_nas", "fbnet", "proxylessnas"].contains(&config.name()),
             "{}",
             config.name()
         );

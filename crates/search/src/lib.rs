@@ -8,6 +8,7 @@ mod bespoke;
 mod config;
 #[cfg(test)]
 mod conformance;
+mod learned;
 mod local_search;
 mod mae_nas;
 mod mnasnet;
@@ -28,6 +29,7 @@ pub use config::{
     BespokeSettings, LocalSearchSettings, MaeNasSettings, MnasnetSettings, Nsga2Settings,
     OnceForAllSettings, RegularizedEvolutionSettings, StrategyConfig, StrategyConfigError,
 };
+pub use learned::Learned;
 pub use local_search::LocalSearch;
 pub use mae_nas::MaeNas;
 pub use mnasnet::Mnasnet;

@@ -20,6 +20,10 @@ pub trait Strategy: Send {
     /// Learns how a trial ended. Each trial is reported once; it need not have been proposed by this
     /// strategy.
     fn update(&mut self, finished: &Finished);
+
+    /// Takes in what has been learned beside the trials: a probability of each option of each decision. Strategies that
+    /// learn from trials alone have no use for it.
+    fn follow(&mut self, _probabilities: &[Vec<f64>]) {}
 }
 
 /// A trial that ended, and what became known of its architecture.

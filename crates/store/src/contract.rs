@@ -14,7 +14,7 @@ use bespoke_measure::{
 };
 use bespoke_predict::{Network, Prior};
 use bespoke_study::{
-    Accuracy, EarlierStudy, LatencySample, PredictorInfo, Source, SpaceId, Study, StudyName,
+    Accuracy, EarlierStudy, LatencySample, PredictorInfo, Round, Source, SpaceId, Study, StudyName,
     StudyState, Submission, Trial, TrialId, TrialState,
 };
 
@@ -179,6 +179,9 @@ pub fn fill(store: &dyn Store) {
         store
             .put_trial(&name("digits"), &trial(number))
             .expect("put");
+        store
+            .put_round(&name("digits"), &round(number))
+            .expect("put");
     }
     store
         .put_measurement(graph(1), &target(1), &valid())
@@ -196,12 +199,22 @@ fn earlier(number: u32) -> EarlierStudy {
     }
 }
 
+fn round(first: u32) -> Round {
+    Round {
+        first: TrialId(first),
+        epoch: 7,
+        probabilities: vec![vec![0.1 + 0.2, 1e-300], vec![1.0]],
+    }
+}
+
 /// Asserts that what [`fill`] has put is there.
 pub fn assert_filled(store: &dyn Store) {
     let read = store.study(&name("digits")).expect("it can be read");
     assert_eq!(read, Some(study(1)));
     let trials = store.trials(&name("digits")).expect("they can be read");
     assert_eq!(trials, NUMBERS.map(trial));
+    let rounds = store.rounds(&name("digits")).expect("they can be read");
+    assert_eq!(rounds, NUMBERS.map(round));
     let read = store.earlier(&name("digits")).expect("they can be read");
     assert_eq!(read, [earlier(1), earlier(2)]);
     let protocol = Protocol::default();
@@ -221,6 +234,7 @@ fn empty_store_has_nothing(store: &dyn Store) {
     assert_eq!(store.study(&name("a")).expect("none"), None);
     assert_eq!(store.trials(&name("a")).expect("none"), []);
     assert_eq!(store.earlier(&name("a")).expect("none"), []);
+    assert_eq!(store.rounds(&name("a")).expect("none"), []);
     let read = store.measurement(graph(1), &target(1), &Protocol::default());
     assert_eq!(read.expect("none"), None);
     assert_eq!(store.predictors().expect("none"), []);
@@ -264,6 +278,7 @@ fn removed_study_takes_its_trials_along_and_no_others(store: &dyn Store) {
     for other in ["digit", "digits2", "digits-2", "digits.2"] {
         store.put_study(&name(other), &study(3)).expect("put");
         store.put_trial(&name(other), &trial(3)).expect("put");
+        store.put_round(&name(other), &round(3)).expect("put");
         let put = store.put_earlier(&name(other), &[earlier(3)]);
         put.expect("put");
     }
@@ -274,10 +289,12 @@ fn removed_study_takes_its_trials_along_and_no_others(store: &dyn Store) {
     assert_eq!(store.study(&name("digits")).expect("read"), None);
     assert_eq!(store.trials(&name("digits")).expect("read"), []);
     assert_eq!(store.earlier(&name("digits")).expect("read"), []);
+    assert_eq!(store.rounds(&name("digits")).expect("read"), []);
     assert_eq!(store.studies().expect("read").len(), 4);
     for other in ["digit", "digits2", "digits-2", "digits.2"] {
         assert_eq!(store.earlier(&name(other)).expect("read"), [earlier(3)]);
         assert_eq!(store.trials(&name(other)).expect("read"), [trial(3)]);
+        assert_eq!(store.rounds(&name(other)).expect("read"), [round(3)]);
     }
     let read = store.measurement(graph(1), &target(1), &Protocol::default());
     assert_eq!(

@@ -44,6 +44,18 @@ impl Key {
         Self(bytes)
     }
 
+    /// What the keys of a study's rounds begin with.
+    pub(crate) fn rounds(study: &StudyName) -> Self {
+        Self(format!("round/{study}/").into())
+    }
+
+    /// Of the round with that first trial.
+    pub(crate) fn round(study: &StudyName, TrialId(first): TrialId) -> Self {
+        let Self(mut bytes) = Self::rounds(study);
+        bytes.extend(first.to_be_bytes());
+        Self(bytes)
+    }
+
     pub(crate) fn measurement(
         graph: GraphHash,
         target: &TargetFingerprint,
@@ -73,9 +85,9 @@ impl Key {
         std::str::from_utf8(rest).ok()
     }
 
-    /// The study and number of a trial's key.
-    fn as_trial(&self) -> Option<(&str, u32)> {
-        let (rest, number) = self.0.strip_prefix(b"trial/")?.split_last_chunk()?;
+    /// The study and number of the key of a trial, or of a round.
+    fn as_numbered(&self, kind: &[u8]) -> Option<(&str, u32)> {
+        let (rest, number) = self.0.strip_prefix(kind)?.split_last_chunk()?;
         let study = std::str::from_utf8(rest.strip_suffix(b"/")?).ok()?;
         Some((study, u32::from_be_bytes(*number)))
     }
@@ -99,8 +111,11 @@ impl fmt::Display for Key {
         if let Some(name) = self.after(EARLIER) {
             return write!(f, "what study `{name}` starts from");
         }
-        if let Some((study, number)) = self.as_trial() {
+        if let Some((study, number)) = self.as_numbered(b"trial/") {
             return write!(f, "trial {number} of study `{study}`");
+        }
+        if let Some((study, first)) = self.as_numbered(b"round/") {
+            return write!(f, "the round of study `{study}` from trial {first} on");
         }
         if let Some((target, version)) = self.as_predictor() {
             return write!(f, "version {version} of the predictor of target {target}");

@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_study::{EarlierStudy, Study, StudyName, Trial};
+use bespoke_study::{EarlierStudy, Round, Study, StudyName, Trial};
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
@@ -43,7 +43,14 @@ pub trait Store: Send + Sync {
     /// The earlier studies that a study starts from; none where none were kept.
     fn earlier(&self, study: &StudyName) -> Result<Vec<EarlierStudy>, StoreError>;
 
-    /// Forgets a study, all its trials and the earlier studies that it starts from at once, readable or not; one that is not there is forgotten already.
+    /// Keeps a round of a study, in place of the one with that first trial.
+    fn put_round(&self, study: &StudyName, round: &Round) -> Result<(), StoreError>;
+
+    /// All rounds of a study, by their first trials.
+    fn rounds(&self, study: &StudyName) -> Result<Vec<Round>, StoreError>;
+
+    /// Forgets a study, all its trials and rounds and the earlier studies that it starts from at once, readable or not; one
+    /// that is not there is forgotten already.
     fn remove_study(&self, name: &StudyName) -> Result<(), StoreError>;
 
     /// Keeps a trial of a study, in place of the one of that number.

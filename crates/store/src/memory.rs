@@ -9,7 +9,7 @@ use std::{
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_study::{EarlierStudy, Study, StudyName, Trial, TrialId};
+use bespoke_study::{EarlierStudy, Round, Study, StudyName, Trial, TrialId};
 
 use crate::{Store, StoreError, StoredPredictor};
 
@@ -22,6 +22,7 @@ struct Content {
     studies: BTreeMap<StudyName, Study>,
     trials: BTreeMap<StudyName, BTreeMap<TrialId, Trial>>,
     earlier: BTreeMap<StudyName, Vec<EarlierStudy>>,
+    rounds: BTreeMap<StudyName, BTreeMap<TrialId, Round>>,
     measurements: BTreeMap<MeasurementKey, Measurement>,
     predictors: BTreeMap<(TargetFingerprint, NonZeroU32), StoredPredictor>,
 }
@@ -57,6 +58,7 @@ impl Store for MemoryStore {
         content.studies.remove(name);
         content.trials.remove(name);
         content.earlier.remove(name);
+        content.rounds.remove(name);
         Ok(())
     }
 
@@ -73,6 +75,19 @@ impl Store for MemoryStore {
             .get(study)
             .cloned()
             .unwrap_or_default())
+    }
+
+    fn put_round(&self, study: &StudyName, round: &Round) -> Result<(), StoreError> {
+        let mut content = self.content();
+        let rounds = content.rounds.entry(study.clone()).or_default();
+        rounds.insert(round.first, round.clone());
+        Ok(())
+    }
+
+    fn rounds(&self, study: &StudyName) -> Result<Vec<Round>, StoreError> {
+        let content = self.content();
+        let rounds = content.rounds.get(study);
+        Ok(rounds.map_or_else(Vec::new, |rounds| rounds.values().cloned().collect()))
     }
 
     fn put_trial(&self, study: &StudyName, trial: &Trial) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use std::{
 use bespoke_device::TargetFingerprint;
 use bespoke_graph::GraphHash;
 use bespoke_measure::{Measurement, Protocol};
-use bespoke_study::{EarlierStudy, Study, StudyName, Trial};
+use bespoke_study::{EarlierStudy, Round, Study, StudyName, Trial};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -165,8 +165,10 @@ impl Store for SledStore {
     fn remove_study(&self, name: &StudyName) -> Result<(), StoreError> {
         self.with(|database| {
             let mut batch = sled::Batch::default();
-            for key in database.scan_prefix(Key::trials(name).bytes()).keys() {
-                batch.remove(key?);
+            for beginning in [Key::trials(name), Key::rounds(name)] {
+                for key in database.scan_prefix(beginning.bytes()).keys() {
+                    batch.remove(key?);
+                }
             }
             batch.remove(Key::study(name).bytes());
             batch.remove(Key::earlier(name).bytes());
@@ -181,6 +183,15 @@ impl Store for SledStore {
 
     fn earlier(&self, study: &StudyName) -> Result<Vec<EarlierStudy>, StoreError> {
         Ok(self.get(&Key::earlier(study))?.unwrap_or_default())
+    }
+
+    fn put_round(&self, study: &StudyName, round: &Round) -> Result<(), StoreError> {
+        self.put(&Key::round(study, round.first), round)
+    }
+
+    fn rounds(&self, study: &StudyName) -> Result<Vec<Round>, StoreError> {
+        let rounds = self.scan(Key::rounds(study).bytes())?;
+        Ok(rounds.into_iter().map(|(_, round)| round).collect())
     }
 
     fn put_trial(&self, study: &StudyName, trial: &Trial) -> Result<(), StoreError> {

@@ -32,9 +32,9 @@ pub enum Activity {
         /// The target.
         target: String,
     },
-    /// An agent has taken a network that belongs to no trial, to learn the target from it.
+    /// An agent has taken a network that belongs to no trial, or a block, to learn the target from it.
     Sampling {
-        /// Canonical string of its architecture.
+        /// Canonical string of its architecture, or the block's key.
         architecture: String,
         /// Name of the agent.
         agent: String,

@@ -10,6 +10,7 @@ mod front;
 mod name;
 mod objective;
 mod predictor;
+mod round;
 mod spec;
 mod stop;
 mod study;
@@ -25,6 +26,7 @@ pub use predictor::{
     AdaptEvent, AdaptRequest, LatencySample, NetworkInput, PlanRequest, Prediction, PredictorInfo,
     PriceBatch, SampleCount, SampleCountError, SpaceId, SpaceSource,
 };
+pub use round::Round;
 pub use spec::{Bounds, Budget, Data, Source, SpecError, StudySpec, Submission, TargetBound};
 pub use stop::is_hopeless;
 pub use study::{EarlierStudy, Ending, Study, StudyState};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bespoke_graph::GraphError;
 use bespoke_net::{NetworkError, TrainError};
-use bespoke_space::SpaceError;
+use bespoke_space::{ArchitectureError, SpaceError};
 
 /// Why a supernet cannot be made, trained or used.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum SupernetError {
     /// An architecture is no network.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// A text is no architecture of the space.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
     /// Weights cannot be shared or trained.
     #[error(transparent)]
     Train(#[from] TrainError),

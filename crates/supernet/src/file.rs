@@ -1,4 +1,4 @@
-//! A supernet's state on disk.
+//! The state of a supernet, or of a differentiable search, on disk.
 //!
 //! One line of JSON says what there is, the values follow as 32-bit floats, little-endian. A file is written beside its
 //! place and then moved there, so that a kill leaves the state before.
@@ -10,21 +10,29 @@ use std::{
 };
 
 use bespoke_net::{SharedParameter, SharedState};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{SamplerState, Supernet, SupernetError, SupernetState};
+use crate::{Supernet, SupernetError, SupernetState};
+
+/// What a file holds beside weights.
+pub(crate) struct Kept<T> {
+    pub epochs_trained: u32,
+    pub weights: SharedState,
+    /// What was learned beside the weights.
+    pub learned: T,
+}
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Head {
+struct Head<T> {
     /// What the state belongs to: see [`save`].
     of: String,
     epochs_trained: u32,
-    sampler: SamplerState,
     draws: u64,
     steps: u64,
     parameters: Vec<Entry>,
+    learned: T,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,18 +52,17 @@ const MOST_HEAD: u64 = 64 << 20;
 /// # Errors
 /// When the file cannot be written.
 pub fn save(supernet: &Supernet, of: &str, path: &Path) -> Result<(), SupernetError> {
-    let fault = |error: std::io::Error| SupernetError::File {
-        path: path.to_owned(),
-        reason: format!("cannot be written: {error}"),
+    let SupernetState {
+        epochs_trained,
+        sampler,
+        weights,
+    } = supernet.state();
+    let kept = Kept {
+        epochs_trained,
+        weights,
+        learned: sampler,
     };
-    let beside = path.with_extension("part");
-    let mut file = BufWriter::new(File::create(&beside).map_err(fault)?);
-    write(&mut file, supernet, of).map_err(fault)?;
-    let file = file
-        .into_inner()
-        .map_err(|error| fault(error.into_error()))?;
-    file.sync_all().map_err(fault)?;
-    fs::rename(&beside, path).map_err(fault)
+    keep(&kept, of, path)
 }
 
 /// Goes on with the state at a path: the supernet as it was when [`save`] was called with the same space, data, recipe,
@@ -64,47 +71,77 @@ pub fn save(supernet: &Supernet, of: &str, path: &Path) -> Result<(), SupernetEr
 /// # Errors
 /// When the file cannot be read or is damaged.
 pub fn load(supernet: &mut Supernet, of: &str, path: &Path) -> Result<(), SupernetError> {
+    match kept(of, path)? {
+        Some(kept) => supernet.resume(SupernetState {
+            epochs_trained: kept.epochs_trained,
+            sampler: kept.learned,
+            weights: kept.weights,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Writes a state, as [`save`] does.
+pub(crate) fn keep<T: Serialize>(
+    kept: &Kept<T>,
+    of: &str,
+    path: &Path,
+) -> Result<(), SupernetError> {
+    let fault = |error: std::io::Error| SupernetError::File {
+        path: path.to_owned(),
+        reason: format!("cannot be written: {error}"),
+    };
+    let beside = path.with_extension("part");
+    let mut file = BufWriter::new(File::create(&beside).map_err(fault)?);
+    write(&mut file, kept, of).map_err(fault)?;
+    let file = file
+        .into_inner()
+        .map_err(|error| fault(error.into_error()))?;
+    file.sync_all().map_err(fault)?;
+    fs::rename(&beside, path).map_err(fault)
+}
+
+/// Reads a state, if it is there and belongs to what is told, as [`load`] does.
+pub(crate) fn kept<T: DeserializeOwned>(
+    of: &str,
+    path: &Path,
+) -> Result<Option<Kept<T>>, SupernetError> {
     let fault = |reason: String| SupernetError::File {
         path: path.to_owned(),
         reason,
     };
     let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(|error| fault(format!("cannot be read: {error}")))?,
     };
     let mut file = BufReader::new(file);
-    let (of_file, state) =
-        read(&mut file).map_err(|error| fault(format!("is damaged: {error}")))?;
-    match of_file == of {
-        true => supernet.resume(state),
-        false => Ok(()),
-    }
+    let (found, kept) = read(&mut file).map_err(|error| fault(format!("is damaged: {error}")))?;
+    Ok((found == of).then_some(kept))
 }
 
-fn write(to: &mut impl Write, supernet: &Supernet, of: &str) -> std::io::Result<()> {
-    let state = supernet.state();
+fn write<T: Serialize>(to: &mut impl Write, kept: &Kept<T>, of: &str) -> std::io::Result<()> {
+    let Kept {
+        epochs_trained,
+        weights,
+        learned,
+    } = kept;
     let entry = |parameter: &SharedParameter| Entry {
         name: parameter.name.clone(),
         form: parameter.form.clone(),
         dims: parameter.dims,
         has_velocity: parameter.velocity.is_some(),
     };
-    let SharedState {
-        draws,
-        steps,
-        parameters,
-    } = &state.weights;
     let head = Head {
         of: of.to_owned(),
-        epochs_trained: state.epochs_trained,
-        sampler: state.sampler,
-        draws: *draws,
-        steps: *steps,
-        parameters: parameters.iter().map(entry).collect(),
+        epochs_trained: *epochs_trained,
+        draws: weights.draws,
+        steps: weights.steps,
+        parameters: weights.parameters.iter().map(entry).collect(),
+        learned,
     };
     serde_json::to_writer(&mut *to, &head)?;
     to.write_all(b"\n")?;
-    for parameter in parameters {
+    for parameter in &weights.parameters {
         let velocity = parameter.velocity.iter().flatten();
         for value in parameter.values.iter().chain(velocity) {
             to.write_all(&value.to_le_bytes())?;
@@ -113,11 +150,11 @@ fn write(to: &mut impl Write, supernet: &Supernet, of: &str) -> std::io::Result<
     Ok(())
 }
 
-/// What a state belongs to, and the state.
-fn read(from: &mut impl BufRead) -> std::io::Result<(String, SupernetState)> {
+/// What the state belongs to, and the state.
+fn read<T: DeserializeOwned>(from: &mut impl BufRead) -> std::io::Result<(String, Kept<T>)> {
     let mut line = Vec::new();
     from.by_ref().take(MOST_HEAD).read_until(b'\n', &mut line)?;
-    let head: Head = serde_json::from_slice(&line)?;
+    let head: Head<T> = serde_json::from_slice(&line)?;
     let mut parameters = Vec::with_capacity(head.parameters.len());
     for entry in head.parameters {
         let elements = entry
@@ -136,17 +173,16 @@ fn read(from: &mut impl BufRead) -> std::io::Result<(String, SupernetState)> {
             dims: entry.dims,
         });
     }
-    let weights = SharedState {
-        draws: head.draws,
-        steps: head.steps,
-        parameters,
-    };
-    let state = SupernetState {
+    let kept = Kept {
         epochs_trained: head.epochs_trained,
-        sampler: head.sampler,
-        weights,
+        weights: SharedState {
+            draws: head.draws,
+            steps: head.steps,
+            parameters,
+        },
+        learned: head.learned,
     };
-    Ok((head.of, state))
+    Ok((head.of, kept))
 }
 
 /// So many floats; a file that ends early is an error before memory is taken for what it lacks.

@@ -1,9 +1,9 @@
 //! Supernets: the networks of a search space, trained together on shared weights.
 //!
 //! A [`Supernet`] trains networks that a [`Sampler`] draws from a space; any architecture is then a subnet, a model like
-//! any other, with batch-norm statistics of its own. [`SupernetEvaluator`] tells candidates' accuracies by it; [`Fbnet`] and
-//! [`Proxylessnas`] learn a distribution over the networks together with the weights. [`save`] and
-//! [`load`] keep one on disk.
+//! any other, with batch-norm statistics of its own. [`SupernetEvaluator`] tells candidates' accuracies by it. [`save`] and
+//! [`load`] keep one on disk. A [`Search`] by FBNet or ProxylessNAS learns a distribution over the networks together with
+//! their weights; a [`Learner`] does so for a study.
 
 mod differentiable;
 mod error;
@@ -13,8 +13,8 @@ mod sampling;
 mod supernet;
 
 pub use differentiable::{
-    Distribution, ExpectedLatency, Fbnet, FbnetSettings, LatencyLoss, LatencyTable, Paths,
-    Proxylessnas, ProxylessnasSettings, Search, SearchReport, Update,
+    Distribution, ExpectedLatency, LatencyTable, Learned, Learner, Paths, Search, SearchConfig,
+    SearchReport,
 };
 pub use error::SupernetError;
 pub use evaluator::SupernetEvaluator;

@@ -9,7 +9,8 @@ use crate::TabularError;
 /// A strategy by name, the default one without a name, with settings: keys and TOML values.
 ///
 /// # Errors
-/// When there is no such strategy, it has no such setting, or the setting cannot have that value.
+/// When there is no such strategy, it has no such setting, the setting cannot have that value, or the strategy needs more
+/// than a table.
 pub fn strategy(
     name: Option<&str>,
     settings: &[(String, String)],
@@ -29,7 +30,12 @@ pub fn strategy(
     let config = StrategyConfig::deserialize(Value::Table(table));
     let config = config.map_err(|error| TabularError::Strategy(error.message().to_owned()))?;
     config.check_settings()?;
-    Ok(config)
+    match config.differentiable() {
+        None => Ok(config),
+        Some(_) => Err(TabularError::Strategy(format!(
+            "`{name}` learns from images, which no table has: a study searches by it"
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +72,10 @@ mod tests {
                 "{error}"
             );
         }
+        let error = strategy(Some("fbnet"), &[])
+            .expect_err("refused")
+            .to_string();
+        assert!(error.contains("`fbnet` learns from images"), "{error}");
         let error = strategy(Some("magic"), &[])
             .expect_err("refused")
             .to_string();

@@ -1,4 +1,5 @@
 use bespoke_measure::{Estimate, Latency};
+use bespoke_recipe::FbnetSettings;
 use bespoke_search::{Nsga2Settings, Problem, RegularizedEvolutionSettings, StrategyConfig};
 use bespoke_study::Accuracy;
 use rand::{Rng, SeedableRng};
@@ -159,6 +160,63 @@ fn replayed_journal_goes_on_as_if_it_had_not_been_interrupted() {
             assert_eq!(next.hash, whole[cut].graph());
         }
     }
+}
+
+/// Of each kernel of the layers of [`WIDE`], the probability is greatest for the one of this number.
+fn round(first: u32, likeliest: usize) -> Round {
+    let probability = |option| if option == likeliest { 0.7 } else { 0.1 };
+    Round {
+        first: TrialId(first),
+        epoch: first + 1,
+        probabilities: vec![(0..4).map(probability).collect(); 12],
+    }
+}
+
+/// Runs a study in which a distribution is learned before the trials 0, 3 and 5.
+fn learned_journal(rounds: &[Round]) -> Vec<Trial> {
+    let mut proposer = proposer(&fbnet(), WIDE, 2);
+    let mut journal: Vec<Trial> = Vec::new();
+    for number in 0..10 {
+        let mut learned = rounds.iter().filter(|round| round.first.0 == number);
+        learned.by_ref().cloned().for_each(|r| proposer.follow(r));
+        let next = proposer.next(&journal).expect("the space is sound");
+        let Proposal::Candidate(candidate) = next else {
+            panic!("the space is large and all trials are finished");
+        };
+        add(*candidate, &mut journal);
+        finish(&mut journal[number as usize]);
+    }
+    journal
+}
+
+fn fbnet() -> StrategyConfig {
+    StrategyConfig::Fbnet(FbnetSettings::default())
+}
+
+#[test]
+fn trials_are_proposed_again_by_the_distributions_that_were_kept() {
+    let rounds = [round(0, 0), round(3, 1), round(5, 2)];
+    let whole = learned_journal(&rounds);
+    for (first, kernel) in [(0, 1), (3, 3), (5, 5)] {
+        let likeliest = whole[first].architecture();
+        assert_eq!(likeliest.matches(&format!("={kernel}")).count(), 12);
+    }
+    for cut in [0, 2, 3, 4, 9] {
+        let mut resumed = proposer(&fbnet(), WIDE, 2);
+        rounds.iter().cloned().for_each(|r| resumed.follow(r));
+        resumed
+            .replay(&whole[..cut])
+            .expect("the journal follows from the rounds");
+        let Ok(Proposal::Candidate(next)) = resumed.next(&whole[..cut]) else {
+            panic!("the space is large");
+        };
+        assert_eq!(next.architecture, whole[cut].architecture(), "cut at {cut}");
+    }
+    let mut otherwise = proposer(&fbnet(), WIDE, 2);
+    otherwise.follow(round(0, 0));
+    let error = otherwise.replay(&whole).expect_err("rounds are missing");
+    let trial_3 = matches!(error, ProposeError::OtherVersion { trial, .. } if trial == TrialId(3));
+    assert!(trial_3, "{error}");
 }
 
 #[test]

@@ -1,11 +1,15 @@
-//! What comes before a study's first trial: its targets are bound, and learned where it asks for that.
+//! What comes before a study's first trial: its targets are bound, and learned where it asks for that, and the blocks of
+//! its space are measured where a distribution over them is to be learned.
 
 use std::sync::Arc;
 
 use bespoke_study::{Activity, AdaptEvent, Study, StudySpec};
+use bespoke_supernet::{LatencyTable, Learner};
 
 use super::{Resources, clock::Clock};
-use crate::{CoordinatorError, journal::Journal, predictors::Adaptation};
+use crate::{
+    CoordinatorError, blocks::Blocks, dispatch::Waiting, journal::Journal, predictors::Adaptation,
+};
 
 /// A study before its first trial.
 pub(super) struct Beginning<'a> {
@@ -60,6 +64,36 @@ impl Beginning<'_> {
             self.put()?;
         }
         Ok(())
+    }
+
+    /// What the blocks of the space take on the study's one target: measured, unless the search was begun with a table.
+    pub async fn table(&mut self, learner: &Learner) -> Result<LatencyTable, CoordinatorError> {
+        if let Some(table) = learner.table()? {
+            return Ok(table);
+        }
+        let target = &self.spec.targets[0].target;
+        let blocks = Blocks {
+            dispatch: &self.resources.dispatch,
+            paths: learner.paths().clone(),
+            target,
+            fingerprint: self.study.targets[0],
+            protocol: &self.spec.protocol,
+        };
+        let (journal, target) = (self.journal.clone(), target.to_string());
+        let tell = move |key: &str, waiting: Waiting| {
+            let target = target.clone();
+            journal.activity(match waiting {
+                Waiting::NoAgent => Activity::WaitingForAgent { target },
+                Waiting::Taken { agent } => Activity::Sampling {
+                    architecture: key.to_owned(),
+                    agent,
+                    target,
+                },
+            });
+        };
+        let table = blocks.table(tell).await?;
+        self.put()?;
+        Ok(table)
     }
 
     fn put(&mut self) -> Result<(), CoordinatorError> {

@@ -1,4 +1,4 @@
-//! The steps of a trial that take time: measuring on every target, and training.
+//! The steps that take time: measuring a trial's network on every target, training it, and learning between trials.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use bespoke_device::{TargetFingerprint, TargetSpec};
 use bespoke_graph::Graph;
 use bespoke_measure::Protocol;
 use bespoke_study::{Activity, TargetBound, Trial, TrialId};
+use bespoke_supernet::Learned;
 use futures::future::join_all;
 
 use super::{Runner, blocking};
@@ -46,6 +47,8 @@ pub enum Step {
         /// What came of it.
         outcome: Trained,
     },
+    /// The distribution has been learned that the next trial is proposed by, or the study cannot go on.
+    Learned(Result<Learned, CoordinatorError>),
 }
 
 /// What came of measuring a network on every target.

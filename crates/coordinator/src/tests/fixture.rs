@@ -148,6 +148,7 @@ pub fn lesson() -> Lesson {
             is_prepared: AtomicBool::new(true),
         }),
         scorer: None,
+        learner: None,
         input_shape: [1, 8, 8],
         classes: 2,
         labels: Arc::from(LABELS),

@@ -219,7 +219,7 @@ pub mod watch_study_response {
         /// An epoch of training has ended.
         #[prost(message, tag = "5")]
         Training(super::Training),
-        /// An agent has taken a network that belongs to no trial, to learn the target from it.
+        /// An agent has taken a network that belongs to no trial, or a block, to learn the target from it.
         #[prost(message, tag = "6")]
         Sampling(super::Sampling),
         /// An epoch of training weights that the networks of the space share has ended.
@@ -247,10 +247,10 @@ pub struct Measuring {
     #[prost(string, tag = "3")]
     pub target: ::prost::alloc::string::String,
 }
-/// An agent has taken a network that belongs to no trial, to learn the target from it.
+/// An agent has taken a network that belongs to no trial, or a block, to learn the target from it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Sampling {
-    /// Canonical string of the network's architecture.
+    /// Canonical string of the network's architecture, or the block's key.
     #[prost(string, tag = "1")]
     pub architecture: ::prost::alloc::string::String,
     /// Name of the agent.

@@ -40,6 +40,8 @@ fn a_config_survives_being_written_and_read() {
         StrategyConfig::LocalSearch(LocalSearchSettings::default()),
         StrategyConfig::Mnasnet(hard),
         StrategyConfig::OnceForAll(OnceForAllSettings::default()),
+        StrategyConfig::Fbnet(FbnetSettings::default()),
+        StrategyConfig::Proxylessnas(ProxylessnasSettings::default()),
         StrategyConfig::default(),
     ];
     for config in configs {
@@ -70,7 +72,11 @@ fn unknown_settings_and_names_are_refused_with_what_is_known() {
     assert_eq!(
         message("name = 'magic'"),
         "unknown variant `magic`, expected one of `bespoke`, `random`, `regularized_evolution`, `nsga2`, \
-         `local_search`, `mnasnet`, `once_for_all`, `mae_nas`"
+         `local_search`, `mnasnet`, `once_for_all`, `mae_nas`, `fbnet`, `proxylessnas`"
+    );
+    assert_eq!(
+        message("name = 'proxylessnas'\nloss = { sum = { lamda = 0.1 } }"),
+        "unknown field `lamda`, expected `lambda`"
     );
     assert_eq!(message("population = 3"), "missing field `name`");
 }
@@ -119,6 +125,15 @@ fn each_setting_is_held_to_its_range() {
             "mutation_share",
         ),
         ("name = 'once_for_all'\nmutation = 0", "mutation"),
+        ("name = 'fbnet'\nepochs = 0", "epochs"),
+        ("name = 'fbnet'\nalpha = nan", "alpha"),
+        ("name = 'fbnet'\nwarm_up = 1.5", "warm_up"),
+        ("name = 'proxylessnas'\nevery = 0", "every"),
+        (
+            "name = 'proxylessnas'\nloss = { sum = { lambda = -1 } }",
+            "loss.sum.lambda",
+        ),
+        ("name = 'proxylessnas'\nreference_ms = 0", "reference_ms"),
     ] {
         let config = parse(settings).expect("well formed");
         assert_eq!(

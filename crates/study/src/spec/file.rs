@@ -125,8 +125,21 @@ impl StudySpec {
             predictor: source.predictor(raw.predictor)?,
         };
         let checked = spec.strategy.check(&spec.problem());
+        let checked = checked.map_err(|error| error.to_string());
+        let checked = checked.and_then(|()| spec.check_differentiable());
         checked.map_err(|e| source.error(strategy_span, format!("[strategy]: {e}")))?;
         Ok(spec)
+    }
+
+    /// A loss has one term for the latency.
+    fn check_differentiable(&self) -> Result<(), String> {
+        match (self.strategy.differentiable(), self.targets.len()) {
+            (None, _) | (Some(_), 1) => Ok(()),
+            (Some(_), targets) => Err(format!(
+                "`{}` weighs the latency on one target; the study has {targets} [[targets]]",
+                self.strategy.name()
+            )),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Adam (Kingma and Ba, ICLR 2015) on plain numbers.
 
+use serde::{Deserialize, Serialize};
+
 /// Adam's state for the parameters of a distribution.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Adam {
     rate: f64,
     beta: [f64; 2],

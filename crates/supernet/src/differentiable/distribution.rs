@@ -1,12 +1,10 @@
 //! A distribution over the architectures of a space, each choice by itself.
 
-use bespoke_space::Architecture;
 use rand::Rng;
-
-use super::Paths;
+use serde::{Deserialize, Serialize};
 
 /// Independent probabilities of the paths of each layer: the softmax of one number for each path.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// Choices x paths.
     pub(super) logits: Vec<Vec<f64>>,
@@ -41,21 +39,6 @@ impl Distribution {
     pub(super) fn draw(&self, rng: &mut impl Rng) -> Vec<usize> {
         let probabilities = self.probabilities();
         probabilities.iter().map(|p| drawn(p, rng)).collect()
-    }
-
-    /// An architecture, drawn.
-    pub fn sample(&self, paths: &Paths, rng: &mut impl Rng) -> Architecture {
-        paths.architecture(&self.draw(rng))
-    }
-
-    /// The architecture of the most likely paths.
-    pub fn mode(&self, paths: &Paths) -> Architecture {
-        let most = |logits: &Vec<f64>| {
-            let best = |best: usize, at: usize| if logits[at] > logits[best] { at } else { best };
-            (0..logits.len()).fold(0, best)
-        };
-        let choices: Vec<usize> = self.logits.iter().map(most).collect();
-        paths.architecture(&choices)
     }
 }
 

@@ -1,16 +1,18 @@
 //! Expected latency, by a table of what each block takes.
 
+use bespoke_measure::median;
 use bespoke_space::Architecture;
+use serde::{Deserialize, Serialize};
 
 use super::Paths;
 use crate::SupernetError;
 
 /// What a network takes on a target as a sum over its layers: of each choice, what each path takes beyond the first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LatencyTable {
     /// The network of all first paths, in milliseconds.
     first_ms: f64,
-    /// Choices x paths, in milliseconds; the first path's is 0 until measurements correct it.
+    /// Choices x paths, in milliseconds; the first path's is 0.
     beyond_ms: Vec<Vec<f64>>,
 }
 
@@ -22,9 +24,6 @@ pub struct ExpectedLatency {
     /// Derivative by each probability: choices x paths, in milliseconds.
     pub by_probability: Vec<Vec<f64>>,
 }
-
-/// Part of a measurement's surprise that is put into the table at once.
-const CORRECTION: f64 = 0.5;
 
 // === impl LatencyTable ===
 
@@ -87,14 +86,24 @@ impl LatencyTable {
         }
     }
 
-    /// Takes a real measurement in: half of what the table is off by goes into the chosen paths and into what all networks
-    /// share, in equal parts (the least-mean-squares rule of Widrow and Hoff, normalised). In milliseconds.
-    pub fn correct(&mut self, architecture: &Architecture, measured_ms: f64) {
-        let surprise = measured_ms - self.price_ms(architecture);
-        let part = CORRECTION * surprise / (self.beyond_ms.len() as f64 + 1.0);
-        self.first_ms += part;
-        for (path, beyond) in architecture.choices().iter().zip(&mut self.beyond_ms) {
-            beyond[usize::from(*path)] += part;
+    /// The table at the level of real measurements, in milliseconds: all times are multiplied by the median of measured
+    /// over priced, and with none they stay.
+    ///
+    /// What operators take that were measured one by one is off by about the same factor in all networks of a space, and
+    /// the networks that a search measures are few and alike: they tell that factor, and not which path is dearer than
+    /// another. Of a median, a measurement that went wrong moves little.
+    #[must_use]
+    pub fn corrected(&self, measured: &[(Architecture, f64)]) -> Self {
+        let ratios = measured.iter().map(|(of, ms)| ms / self.price_ms(of));
+        let ratios: Vec<f64> = ratios.collect();
+        let level = match ratios.is_empty() {
+            true => 1.0,
+            false => median(&ratios),
+        };
+        let at_level = |times: &Vec<f64>| times.iter().map(|ms| ms * level).collect();
+        Self {
+            first_ms: self.first_ms * level,
+            beyond_ms: self.beyond_ms.iter().map(at_level).collect(),
         }
     }
 }

@@ -80,6 +80,11 @@ impl Paths {
         decisions.map(|decision| decision.options().len()).collect()
     }
 
+    /// The live graphs of all paths of all layers.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Graph> {
+        self.layers.iter().flat_map(|layer| &layer.paths)
+    }
+
     /// The architecture with these options.
     pub(crate) fn architecture(&self, choices: &[usize]) -> Architecture {
         let choices: Vec<u16> = choices

@@ -1,8 +1,8 @@
 use bespoke_accuracy::DataSet;
+use bespoke_recipe::{FbnetSettings, LatencyLoss, ProxylessnasSettings, Update};
 use bespoke_space::Space;
 
 use super::*;
-use crate::SupernetError;
 
 const SPACE: &str = "name = 'test'\nsource = 'made for a test'\nclasses = 10\n\
     input = { channels = 1, resolution = 8 }\n\
@@ -14,12 +14,12 @@ const SPACE: &str = "name = 'test'\nsource = 'made for a test'\nclasses = 10\n\
     [[stage]]\nname = 'a'\nblock = { use = 'block' }\nrepeat = 2\nchannels = 8\n\
     [[stage]]\nblock = 'global_pool'\n[[stage]]\nblock = 'classifier'\n";
 
-fn paths() -> Paths {
+pub(super) fn paths() -> Paths {
     Paths::new(Space::parse("test.toml", SPACE).unwrap()).unwrap()
 }
 
 /// A millisecond for each 20,000 multiply-accumulates.
-fn table(paths: &Paths) -> LatencyTable {
+pub(super) fn table(paths: &Paths) -> LatencyTable {
     let space = paths.space().clone();
     let price = |architecture: &bespoke_space::Architecture| {
         let macs = space.lower(architecture)?.live().cost().macs;
@@ -28,47 +28,48 @@ fn table(paths: &Paths) -> LatencyTable {
     LatencyTable::new(paths, price).unwrap()
 }
 
-fn search(epochs: u32) -> Search {
-    let digits = DataSet::digits().train;
-    let part = |first: usize, end: usize| {
-        Arc::new(digits.select(&(first..end).collect::<Vec<_>>()).unwrap())
-    };
-    let paths = paths();
-    Search {
-        table: table(&paths),
-        paths,
-        for_weights: part(0, 1150),
-        for_choices: part(1150, 1438),
+pub(super) fn search(method: Differentiable) -> Search {
+    let config = SearchConfig {
+        paths: paths(),
+        method,
         recipe: Recipe {
-            epochs,
             batch_size: 64,
             learning_rate: 0.1,
             ..Recipe::default()
         },
         seed: 1,
-    }
+    };
+    Search::new(config, &DataSet::digits().train).unwrap()
 }
 
-fn fbnet(beta: f64) -> Fbnet {
-    let settings = FbnetSettings {
+/// A search of four epochs.
+pub(super) fn fbnet(beta: f64) -> Search {
+    search(Differentiable::Fbnet(FbnetSettings {
+        epochs: 4,
         // About the same factor of the cross-entropy, whatever β.
         alpha: 0.2 * 7f64.powf(0.6 - beta),
         beta,
         warm_up: 0.0,
         learning_rate: 0.1,
         ..FbnetSettings::default()
-    };
-    Fbnet::new(search(4), settings).unwrap()
+    }))
 }
 
-fn proxylessnas(settings: ProxylessnasSettings) -> Proxylessnas {
-    let settings = ProxylessnasSettings {
+pub(super) fn proxylessnas(settings: ProxylessnasSettings) -> Search {
+    search(Differentiable::Proxylessnas(ProxylessnasSettings {
+        epochs: 4,
         warm_up: 0.0,
         learning_rate: 0.1,
         every: 1,
         ..settings
-    };
-    Proxylessnas::new(search(4), settings).unwrap()
+    }))
+}
+
+/// All epochs.
+fn reports(mut search: Search) -> Vec<SearchReport> {
+    let table = table(&paths());
+    let reports = (0..search.epochs()).map(|_| search.epoch(&table).unwrap());
+    reports.collect()
 }
 
 #[test]
@@ -116,25 +117,34 @@ fn gradient_of_the_expected_latency_is_that_of_finite_differences() {
 }
 
 #[test]
-fn measurement_moves_the_table_towards_it_and_its_neighbours_less() {
+fn table_is_brought_to_the_level_of_what_was_measured_and_one_false_measurement_moves_little() {
     let paths = paths();
-    let mut table = table(&paths);
-    let measured = paths.architecture(&[1, 1]);
-    let (other, before) = (paths.architecture(&[1, 0]), table.price_ms(&measured));
-    let of_other = table.price_ms(&other);
-    table.correct(&measured, before + 3.0);
-    assert!((table.price_ms(&measured) - before - 1.5).abs() < 1e-9);
-    assert!((table.price_ms(&other) - of_other - 1.0).abs() < 1e-9);
+    let table = table(&paths);
+    let all: Vec<_> = paths.space().architectures().collect();
+    let measured = |factors: &[f64]| {
+        let pairs = all.iter().zip(factors);
+        let pairs = pairs.map(|(of, factor)| (of.clone(), factor * table.price_ms(of)));
+        table.corrected(&pairs.collect::<Vec<_>>())
+    };
+    let level = |corrected: &LatencyTable| corrected.price_ms(&all[8]) / table.price_ms(&all[8]);
+    assert!((level(&measured(&[1.4, 1.5, 1.6])) - 1.5).abs() < 1e-9);
+    assert!((level(&measured(&[1.4, 1.5, 100.0])) - 1.5).abs() < 1e-9);
+    assert!((level(&measured(&[1.4, 1.6])) - 1.5).abs() < 1e-9);
+    assert_eq!(measured(&[]), table);
 }
 
 #[test]
 fn fbnet_learns_weights_and_leaves_the_even_distribution() {
     let mut search = fbnet(0.6);
-    let first = search.epoch().unwrap();
-    let last = (1..4).map(|_| search.epoch().unwrap()).last().unwrap();
+    let table = table(&paths());
+    let first = search.epoch(&table).unwrap();
+    let last = (1..4)
+        .map(|_| search.epoch(&table).unwrap())
+        .last()
+        .unwrap();
     assert!(last.loss < 0.9 * first.loss, "{first:?} {last:?}");
     assert!(last.entropy_bits < 3f64.log2() - 0.01, "{last:?}");
-    assert!(search.epoch().is_err());
+    assert!(search.epoch(&table).is_err());
     for p in search.distribution().probabilities() {
         assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     }
@@ -142,46 +152,59 @@ fn fbnet_learns_weights_and_leaves_the_even_distribution() {
 
 #[test]
 fn expected_latency_falls_as_its_weight_rises() {
-    let latency = |beta: f64| {
-        let mut search = fbnet(beta);
-        (0..4)
-            .map(|_| search.epoch().unwrap())
-            .last()
-            .unwrap()
-            .expected_latency_ms
-    };
-    let (light, heavy) = (latency(0.1), latency(20.0));
+    let last_ms = |search: Search| reports(search)[3].expected_latency_ms;
+    let (light, heavy) = (last_ms(fbnet(0.1)), last_ms(fbnet(20.0)));
     assert!(heavy < light, "{light} {heavy}");
 
-    let latency = |lambda: f64| {
-        let mut search = proxylessnas(ProxylessnasSettings {
+    let weighed = |lambda: f64| {
+        proxylessnas(ProxylessnasSettings {
             loss: LatencyLoss::Sum { lambda },
             ..ProxylessnasSettings::default()
-        });
-        (0..4)
-            .map(|_| search.epoch().unwrap())
-            .last()
-            .unwrap()
-            .expected_latency_ms
+        })
     };
-    let (light, heavy) = (latency(0.0), latency(20.0));
+    let (light, heavy) = (last_ms(weighed(0.0)), last_ms(weighed(20.0)));
     assert!(heavy < light, "{light} {heavy}");
 }
 
 #[test]
 fn proxylessnas_learns_by_gates_and_by_rewards() {
     for update in [Update::Gradient, Update::Reinforce] {
-        let mut search = proxylessnas(ProxylessnasSettings {
+        let reports = reports(proxylessnas(ProxylessnasSettings {
             update,
             ..ProxylessnasSettings::default()
-        });
-        let first = search.epoch().unwrap();
-        let last = (1..4).map(|_| search.epoch().unwrap()).last().unwrap();
+        }));
+        let (first, last) = (reports[0], reports[3]);
         assert!(
             last.loss < 0.8 * first.loss,
             "{update:?} {first:?} {last:?}"
         );
         assert!(last.entropy_bits < 3f64.log2(), "{update:?} {last:?}");
+    }
+}
+
+#[test]
+fn batch_of_more_images_than_the_distribution_learns_is_refused() {
+    let config = SearchConfig {
+        paths: paths(),
+        method: Differentiable::Fbnet(FbnetSettings::default()),
+        recipe: Recipe {
+            batch_size: 288,
+            ..Recipe::default()
+        },
+        seed: 1,
+    };
+    let refused = Search::new(config, &DataSet::digits().train).err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "`batch_size` is 288, and the distribution learns a fifth of the 1438 images"
+    );
+}
+
+#[test]
+fn published_spaces_of_blocks_can_be_searched() {
+    for (name, layers) in [("fbnet", 22), ("fbnet_imagenet", 22), ("proxylessnas", 21)] {
+        let paths = Paths::new(Space::builtin(name).unwrap()).unwrap();
+        assert_eq!(paths.choices().len(), layers, "{name}");
     }
 }
 

@@ -1,0 +1,456 @@
+//! What FBNet and ProxylessNAS find, beside random networks of equal cost.
+//!
+//!     cargo bench --bench differentiable -- fbnet|proxylessnas FOLDER EPOCHS NETWORKS [MNIST]
+//!
+//! Searches the blocks of `examples/fbnet_blocks.toml`, on the digits, or on the first 12,000 images of MNIST where the
+//! folder of its files is given, for so many epochs at each of three weights of the latency: a study each, whose trials
+//! are trained from scratch and measured with tract. The network of a search is the first that was proposed by what was
+//! learned in the end. Then as many random networks whose multiply-accumulates are within 5 % of its are trained by the
+//! same recipe and measured. Prints a table in Markdown; the same and every network are in `FOLDER/METHOD.csv`.
+//!
+//! A call ends after nine minutes; the next one with the same arguments goes on.
+
+use std::{
+    error::Error,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
+use bespoke_net::Images;
+use bespoke_recipe::{Augment, DataSetName, Recipe};
+use bespoke_space::Space;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const BLOCKS: &str = include_str!("../examples/fbnet_blocks.toml");
+/// Weights of the latency, from light to heavy.
+const WEIGHTS: [&str; 3] = ["light", "middle", "heavy"];
+/// Images of MNIST that are trained on, and tested with.
+const OF_MNIST: [usize; 2] = [12_000, 2_000];
+const A_CALL: Duration = Duration::from_secs(9 * 60);
+/// Multiply-accumulates of a random network differ by no more from those of the one that was found, as a share.
+const EQUAL: f64 = 0.05;
+const DRAWS: usize = 1_000_000;
+
+fn main() -> Outcome<()> {
+    // Cargo passes `--bench`; what remains are this benchmark's own arguments.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (method, folder, epochs, networks, mnist) = match arguments[..] {
+        [method, folder, epochs, networks] => (method, folder, epochs, networks, None),
+        [method, folder, epochs, networks, mnist] => {
+            (method, folder, epochs, networks, Some(Path::new(mnist)))
+        }
+        _ => return Err("say `fbnet|proxylessnas FOLDER EPOCHS NETWORKS [MNIST]`".into()),
+    };
+    fs::create_dir_all(folder)?;
+    let bench = Bench {
+        deadline: Instant::now() + A_CALL,
+        method: method.to_owned(),
+        epochs: epochs.parse()?,
+        networks: networks.parse()?,
+        folder: fs::canonicalize(folder)?,
+        is_mnist: mnist.is_some(),
+    };
+    bench.run(mnist)
+}
+
+struct Bench {
+    deadline: Instant,
+    method: String,
+    epochs: u32,
+    networks: usize,
+    folder: PathBuf,
+    is_mnist: bool,
+}
+
+/// A network that was trained and measured.
+#[derive(Debug, Clone)]
+struct Row {
+    weight: String,
+    /// `found` or `random`.
+    kind: String,
+    architecture: String,
+    macs: f64,
+    latency_ms: f64,
+    accuracy_percent: f64,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    fn run(&self, mnist: Option<&Path>) -> Outcome<()> {
+        let (space, data) = self.prepare(mnist)?;
+        let mut rows = self.rows()?;
+        for weight in WEIGHTS {
+            let found = match rows.iter().find(|row| row.is(weight, "found")) {
+                Some(found) => found.clone(),
+                None => {
+                    let Some(found) = self.search(weight)? else {
+                        return Ok(());
+                    };
+                    self.append(&found)?;
+                    rows.push(found.clone());
+                    found
+                }
+            };
+            for architecture in self.equals(&space, &found)? {
+                let is_this = |row: &Row| row.architecture == architecture;
+                if rows
+                    .iter()
+                    .any(|row| row.is(weight, "random") && is_this(row))
+                {
+                    continue;
+                }
+                let Some(row) = self.alone(&space, &data, weight, &architecture)? else {
+                    return Ok(());
+                };
+                self.append(&row)?;
+                rows.push(row);
+            }
+        }
+        print(&self.method, &rows);
+        Ok(())
+    }
+
+    /// The space for the images, in a file too, and the images, for the program in a folder.
+    fn prepare(&self, mnist: Option<&Path>) -> Outcome<(Space, Arc<DataSet>)> {
+        let data = match mnist {
+            None => DataSet::digits(),
+            Some(mnist) => {
+                let mut data = DataSet::open(DataSetName::Mnist, mnist)?;
+                let folder = self.folder.join("mnist");
+                fs::create_dir_all(&folder)?;
+                let parts = [(&mut data.train, "train"), (&mut data.held_out, "t10k")];
+                for ((images, part), most) in parts.into_iter().zip(OF_MNIST) {
+                    let count = most.min(images.count());
+                    *images = images.select(&(0..count).collect::<Vec<_>>())?;
+                    write_idx(images, &folder, part)?;
+                }
+                data
+            }
+        };
+        let [_, size, _] = data.train.shape();
+        let text = BLOCKS.replace("resolution = 28", &format!("resolution = {size}"));
+        fs::write(self.folder.join("blocks.toml"), &text)?;
+        Ok((Space::parse("blocks.toml", &text)?, Arc::new(data)))
+    }
+
+    /// How a trial is trained, and a random network.
+    fn recipe(&self) -> Recipe {
+        Recipe {
+            epochs: if self.is_mnist { 5 } else { 20 },
+            batch_size: 64,
+            learning_rate: 0.1,
+            augment: Augment::Shift { pixels: 1 },
+            ..Recipe::default()
+        }
+    }
+
+    /// The study of a search. The learning rates are such that some hundred steps decide.
+    fn study(&self, weight: &str) -> String {
+        let at = WEIGHTS.iter().position(|other| *other == weight);
+        let at = at.unwrap_or_default();
+        let settings = match self.method.as_str() {
+            "fbnet" => {
+                let beta = [0.2, 0.6, 1.8][at];
+                // About the same factor of the cross-entropy, whatever β, at 200 µs; and masks as cold in the end as
+                // after the paper's 90 epochs.
+                let alpha = 0.2 * 5.3f64.powf(0.6 - beta);
+                let annealing = 4.05 / f64::from(self.epochs);
+                format!("alpha = {alpha}\nbeta = {beta}\nannealing = {annealing}")
+            }
+            _ => {
+                let lambda = [0.03, 0.1, 0.3][at];
+                format!("loss = {{ sum = {{ lambda = {lambda} }} }}\nlearning_rate = 0.01")
+            }
+        };
+        let data = match self.is_mnist {
+            true => format!(
+                "set = 'mnist'\nfolder = '{}'",
+                self.folder.join("mnist").display()
+            ),
+            false => "set = 'digits'".to_owned(),
+        };
+        let Recipe {
+            epochs,
+            batch_size,
+            learning_rate,
+            ..
+        } = self.recipe();
+        format!(
+            "name = '{method}-{weight}'\nspace = 'blocks.toml'\nseed = 1\n[data]\n{data}\n\
+             [strategy]\nname = '{method}'\nepochs = {}\n{settings}\n\
+             [training]\nepochs = {epochs}\nbatch_size = {batch_size}\nlearning_rate = {learning_rate}\n\
+             augment = {{ shift = {{ pixels = 1 }} }}\n\
+             [[targets]]\nruntime = 'tract'\n[budget]\ntrials = 4\nin_flight = 2\n",
+            self.epochs,
+            method = self.method,
+        )
+    }
+
+    /// Runs a study and gives the first network that was proposed in the end; none where the time is over.
+    fn search(&self, weight: &str) -> Outcome<Option<Row>> {
+        let name = format!("{}-{weight}", self.method);
+        let file = self.folder.join(format!("{name}.toml"));
+        fs::write(&file, self.study(weight))?;
+        let file = file.display().to_string();
+        if !self.bespoke_until_deadline(&["search", &file])? {
+            return Ok(None);
+        }
+        let study: Value =
+            serde_json::from_slice(&self.bespoke(&["studies", "show", &name, "--json"])?)?;
+        let trials = study["trials"].as_array().ok_or("a study has trials")?;
+        // The second half was proposed by what was learned in the end.
+        let mut last = trials.iter().skip(trials.len() / 2 - 1);
+        let found = last.find_map(|trial| {
+            Some(Row {
+                weight: weight.to_owned(),
+                kind: "found".to_owned(),
+                architecture: trial["architecture"].as_str()?.to_owned(),
+                macs: trial["macs"].as_f64()?,
+                latency_ms: trial["latencies"][0]["median_ms"].as_f64()?,
+                accuracy_percent: trial["accuracy_percent"].as_f64()?,
+            })
+        });
+        Ok(Some(found.ok_or(
+            "no network of the search was trained to the end",
+        )?))
+    }
+
+    /// Random networks that cost as much as the one that was found: the same ones in every call.
+    fn equals(&self, space: &Space, found: &Row) -> Outcome<Vec<String>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let mut equals: Vec<String> = Vec::new();
+        for _ in 0..DRAWS {
+            if equals.len() == self.networks {
+                break;
+            }
+            let architecture = space.sample(&mut rng);
+            let name = space.format_architecture(&architecture);
+            let macs = space.lower(&architecture)?.live().cost().macs as f64;
+            let is_equal = (macs / found.macs - 1.0).abs() <= EQUAL;
+            if is_equal && name != found.architecture && !equals.contains(&name) {
+                equals.push(name);
+            }
+        }
+        Ok(equals)
+    }
+
+    /// Trains and measures a network; none where the time is over.
+    fn alone(
+        &self,
+        space: &Space,
+        data: &Arc<DataSet>,
+        weight: &str,
+        name: &str,
+    ) -> Outcome<Option<Row>> {
+        let graph = space.lower(&space.parse_architecture(name)?)?.live();
+        let training = Training::new(data.clone(), self.recipe())?;
+        let trained =
+            training.evaluate(&graph, 1, &mut |_| match Instant::now() < self.deadline {
+                true => Decision::Continue,
+                false => Decision::Stop,
+            })?;
+        if trained.stopped_early {
+            return Ok(None);
+        }
+        let blocks = self.folder.join("blocks.toml").display().to_string();
+        let record = [
+            "measure",
+            "--space",
+            &blocks,
+            "--architecture",
+            name,
+            "--json",
+        ];
+        let record: Value = serde_json::from_slice(&self.bespoke(&record)?)?;
+        let row = Row {
+            weight: weight.to_owned(),
+            kind: "random".to_owned(),
+            architecture: name.to_owned(),
+            macs: graph.cost().macs as f64,
+            latency_ms: record["median_ms"].as_f64().ok_or("it has no latency")?,
+            accuracy_percent: trained.accuracy_percent,
+        };
+        println!("{}", row.line());
+        Ok(Some(row))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bespoke"));
+        command.current_dir(&self.folder).args(arguments);
+        command
+    }
+
+    fn bespoke(&self, arguments: &[&str]) -> Outcome<Vec<u8>> {
+        let output = self.command(arguments).output()?;
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
+        }
+    }
+
+    /// Runs the program and hands its progress on. Whether it came to its end in time; otherwise it is killed.
+    fn bespoke_until_deadline(&self, arguments: &[&str]) -> Outcome<bool> {
+        let mut command = self.command(arguments);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().ok_or("stderr is piped")?;
+        let (ended, end) = mpsc::channel();
+        let told = thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                println!("{line}");
+            }
+            // Nobody waits where the time is over.
+            let _ = ended.send(());
+        });
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let is_over = end.recv_timeout(left).is_err();
+        if is_over {
+            child.kill()?;
+        }
+        let status = child.wait()?;
+        told.join().map_err(|_| "its progress cannot be read")?;
+        match is_over || status.success() {
+            true => Ok(!is_over),
+            false => Err("the search failed, see above".into()),
+        }
+    }
+
+    fn table(&self) -> PathBuf {
+        self.folder.join(format!("{}.csv", self.method))
+    }
+
+    fn rows(&self) -> Outcome<Vec<Row>> {
+        let text = fs::read_to_string(self.table()).unwrap_or_default();
+        let rows = text.lines().skip(1).map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let [
+                weight,
+                kind,
+                architecture,
+                macs,
+                latency_ms,
+                accuracy_percent,
+            ] = cells[..]
+            else {
+                return Err(format!("`{line}` is no line of the table").into());
+            };
+            Ok(Row {
+                weight: weight.to_owned(),
+                kind: kind.to_owned(),
+                architecture: architecture.to_owned(),
+                macs: macs.parse()?,
+                latency_ms: latency_ms.parse()?,
+                accuracy_percent: accuracy_percent.parse()?,
+            })
+        });
+        rows.collect()
+    }
+
+    fn append(&self, row: &Row) -> Outcome<()> {
+        let is_new = !self.table().exists();
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.table())?;
+        if is_new {
+            writeln!(
+                file,
+                "weight,kind,architecture,macs,latency_ms,accuracy_percent"
+            )?;
+        }
+        Ok(writeln!(file, "{}", row.line())?)
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    fn is(&self, weight: &str, kind: &str) -> bool {
+        self.weight == weight && self.kind == kind
+    }
+
+    fn line(&self) -> String {
+        let Self {
+            weight,
+            kind,
+            architecture,
+            macs,
+            latency_ms,
+            accuracy_percent,
+        } = self;
+        format!("{weight},{kind},{architecture},{macs},{latency_ms},{accuracy_percent}")
+    }
+}
+
+// === helpers ===
+
+/// Writes a part of MNIST in its own format.
+fn write_idx(images: &Images, folder: &Path, part: &str) -> Outcome<()> {
+    let [_, height, width] = images.shape();
+    let numbers = |numbers: &[usize]| -> Vec<u8> {
+        let numbers = numbers
+            .iter()
+            .map(|n| u32::try_from(*n).unwrap_or(u32::MAX));
+        numbers.flat_map(u32::to_be_bytes).collect()
+    };
+    let mut pixels = numbers(&[0x0803, images.count(), height, width]);
+    let all = images.pixels(0..images.count());
+    pixels.extend(all.iter().map(|pixel| (pixel * 255.0).round() as u8));
+    let mut labels = numbers(&[0x0801, images.count()]);
+    labels.extend(images.labels());
+    fs::write(folder.join(format!("{part}-images-idx3-ubyte")), pixels)?;
+    fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels)?;
+    Ok(())
+}
+
+fn print(method: &str, rows: &[Row]) {
+    println!(
+        "| {method} | found | MMACs | ms | accuracy | random of equal cost | ms | accuracy | best | less accurate |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    );
+    for weight in WEIGHTS {
+        let Some(found) = rows.iter().find(|row| row.is(weight, "found")) else {
+            continue;
+        };
+        let random: Vec<&Row> = rows.iter().filter(|row| row.is(weight, "random")).collect();
+        let count = random.len();
+        let mean =
+            |of: fn(&Row) -> f64| random.iter().map(|row| of(row)).sum::<f64>() / count as f64;
+        let accuracy = mean(|row| row.accuracy_percent);
+        let squares = random
+            .iter()
+            .map(|row| (row.accuracy_percent - accuracy).powi(2));
+        let deviation = (squares.sum::<f64>() / (count as f64 - 1.0)).sqrt();
+        let best = random.iter().map(|row| row.accuracy_percent);
+        let worse = random
+            .iter()
+            .filter(|row| row.accuracy_percent < found.accuracy_percent);
+        println!(
+            "| {weight} | {} | {:.3} | {:.4} | {:.2} % | {count} | {:.4} | {accuracy:.2} ± {deviation:.2} % | {:.2} % | {} |",
+            found.architecture.replace('|', " "),
+            found.macs / 1e6,
+            found.latency_ms,
+            found.accuracy_percent,
+            mean(|row| row.latency_ms),
+            best.fold(f64::NAN, f64::max),
+            worse.count(),
+        );
+    }
+}
