@@ -47,8 +47,6 @@ use self::{
 
 /// Networks of related tasks that are learned from at most.
 const MOST_RELATED: usize = 256;
-/// Random proposals at most where a related task is known.
-const INITIAL_RELATED: usize = 4;
 /// Trials from which on related tasks are left alone: by then, near the front, they tell less than the trials.
 const RELATED_UNTIL: usize = 48;
 
@@ -98,14 +96,10 @@ struct Trial {
 
 impl Bespoke {
     /// Starts a search with settings that were checked.
-    pub fn new(mut settings: BespokeSettings, seed: u64, mut problem: Problem) -> Self {
-        let tasks = std::mem::take(&mut problem.related);
-        if !tasks.is_empty() {
-            settings.initial = settings.initial.min(INITIAL_RELATED);
-        }
+    pub fn new(settings: BespokeSettings, seed: u64, mut problem: Problem) -> Self {
         Self {
             settings,
-            tasks,
+            tasks: std::mem::take(&mut problem.related),
             related: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             proposals: Proposals::new(problem),
