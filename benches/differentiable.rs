@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench differentiable -- fbnet|proxylessnas FOLDER EPOCHS NETWORKS [MNIST]
 //!
-//! Searches the blocks of `examples/fbnet_blocks.toml`, on the digits, or on the first 12,000 images of MNIST where the
-//! folder of its files is given, for so many epochs at each of three weights of the latency: a study each, whose trials
+//! Searches the blocks of `examples/spaces/fbnet_blocks.toml`, on the digits, or on the first 12,000 images of MNIST where
+//! the folder of its files is given, for so many epochs at each of three weights of the latency: a study each, whose trials
 //! are trained from scratch and measured with tract. The network of a search is the first that was proposed by what was
 //! learned in the end. Then as many random networks whose multiply-accumulates are within 5 % of its are trained by the
 //! same recipe and measured. Prints a table in Markdown; the same and every network are in `FOLDER/METHOD.csv`.
@@ -31,7 +31,7 @@ use serde_json::Value;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const BLOCKS: &str = include_str!("../examples/fbnet_blocks.toml");
+const BLOCKS: &str = include_str!("../examples/spaces/fbnet_blocks.toml");
 /// Weights of the latency, from light to heavy.
 const WEIGHTS: [&str; 3] = ["light", "middle", "heavy"];
 /// Images of MNIST that are trained on, and tested with.
