@@ -278,7 +278,7 @@ fn what_cannot_be_asked_is_said_in_one_sentence() {
 fn what_is_known_of_another_task_changes_what_is_proposed() {
     let room = room_with_tables();
     let with = |more: &[&'static str]| {
-        let plain = ["--latency-column", "slow", "--evaluations", "9", "--json"];
+        let plain = ["--latency-column", "slow", "--evaluations", "20", "--json"];
         search(&[&plain, ["--seeds", "1"].as_slice(), more].concat())
     };
     let known = ["--related-column", "top1", "--related-networks", "20"];
