@@ -110,7 +110,7 @@ async fn a_study_of_another_lesson_and_space_file_teaches_by_its_order() {
     let _agent = FakeAgent::start(&coordinator, "a");
     first(&coordinator).await;
     let run = async |name: &str, warm_start: &str| {
-        let Source { file, text } = study(name, "", "trials = 12");
+        let Source { file, text } = study(name, "", "trials = 20");
         let strategy = "name = 'regularized_evolution'\npopulation = 4\nsample = 2";
         let text = text
             .replace(strategy, "name = 'bespoke'\n[training]\nepochs = 2")
