@@ -134,6 +134,13 @@ impl From<GraphError> for ScoreError {
 
 // === helpers ===
 
+/// Goes back over what came to an output, for Burn keeps a tape until then: without, memory would grow with each network.
+fn forget(output: Tensor<2>) {
+    // A tape is needed for that, also where the network has no parameters.
+    let taped = Tensor::<1>::zeros([1], &output.device()).require_grad();
+    (output.sum() + taped).backward();
+}
+
 /// `[images, pixels of one]`
 fn batch(images: &Images, device: &Device) -> Tensor<2> {
     let count = images.count();

@@ -10,6 +10,7 @@ use burn::tensor::{DType, Device, Tensor};
 use super::{
     ScoreError, Subject, batch,
     draw::{Draw, body},
+    forget,
 };
 
 /// Added to eigenvalues, so that none is zero.
@@ -59,7 +60,7 @@ pub(super) fn naswot(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let body = body(subject, Draw::Uniform { times: 1.0 }, &tape)?;
     let count = images.count();
     let mut agreements = Symmetric::zeros(count);
-    body.forward_by(batch(images, &tape), |at, call| {
+    let output = body.forward_by(batch(images, &tape), |at, call| {
         if let Op::Activation(Activation::Relu | Activation::Relu6 | Activation::HardSwish) =
             graph.nodes()[at].op
         {
@@ -75,6 +76,7 @@ pub(super) fn naswot(subject: &Subject<'_>) -> Result<f64, ScoreError> {
         }
         call.run()
     });
+    forget(output);
     let factor = agreements.factor();
     Ok(factor.map_or(f64::NEG_INFINITY, |factor| factor.log_determinant()))
 }

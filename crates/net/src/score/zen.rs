@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{
     ScoreError, Subject,
     draw::{Draw, INPUT_STREAM, body, generator, standard_normal},
-    number,
+    forget, number,
 };
 use crate::{body::Body, layer::Layer, value::Value};
 
@@ -57,7 +57,9 @@ fn pass(body: &Body, input: Tensor<2>) -> (Tensor<2>, f64) {
         }
         value
     });
-    (found.unwrap_or_else(|| output.inner()), log_scale)
+    let features = found.unwrap_or_else(|| output.clone().inner());
+    forget(output);
+    (features, log_scale)
 }
 
 /// The node that the last global pooling reads, or else the output.
