@@ -304,8 +304,8 @@ impl Batch {
         let quiet = self.quiet_ms();
         let seat = &mut self.seats[network];
         seat.open = false;
-        let (correction, sustained) = (seat.correction(quiet), seat.sustained());
         let share = seat.memory_share(quiet).share;
+        let (correction, sustained) = (seat.correction(quiet, share), seat.sustained());
         let turns = std::mem::take(&mut seat.turns);
         self.ended.push(Ended {
             network,

@@ -128,14 +128,15 @@ impl Seat {
                 self.protocol.budget_ms
             ));
         }
-        let counted = self.counted(quiet_ms);
+        let share = self.memory_share(quiet_ms);
+        let counted = self.counted(quiet_ms, share.share);
         if counted.len() < self.protocol.min_turns as usize {
-            return self.disturbed(counted.len(), quiet_ms);
+            return self.disturbed(counted.len(), quiet_ms, share.share);
         }
         if let Some(drift) = self.drift().filter(|_| self.unwatched(quiet_ms)) {
             return Verdict::Throttled { reason: drift };
         }
-        let interval = self.latency(&counted, self.corrected_by(quiet_ms));
+        let interval = self.latency(&counted, self.corrected_by(quiet_ms), share);
         if interval.relative_width() > self.protocol.max_relative_width {
             return unstable(format!(
                 "the interval of the median is {:.1} % of it wide, {:.1} % are allowed",
@@ -149,10 +150,13 @@ impl Seat {
     }
 
     /// What the turns that count are divided by; none without a reference.
-    pub(super) fn correction(&self, quiet_ms: Option<ReferenceMs>) -> Option<Correction> {
+    pub(super) fn correction(
+        &self,
+        quiet_ms: Option<ReferenceMs>,
+        share: f64,
+    ) -> Option<Correction> {
         let quiet_ms = self.corrected_by(quiet_ms)?;
-        let share = self.memory_share(Some(quiet_ms)).share;
-        let counted = self.counted(Some(quiet_ms));
+        let counted = self.counted(Some(quiet_ms), share);
         let slowdowns = counted
             .iter()
             .map(|turn| turn.slowdown(Some(quiet_ms), share));
@@ -186,8 +190,12 @@ impl Seat {
 
     /// What the turns would have taken on the machine left alone: the median, its interval wider by what is not known of
     /// the memory's share.
-    fn latency(&self, turns: &[&Taken], quiet_ms: Option<ReferenceMs>) -> Interval {
-        let MemoryShare { share, deviation } = self.memory_share(quiet_ms);
+    fn latency(
+        &self,
+        turns: &[&Taken],
+        quiet_ms: Option<ReferenceMs>,
+        MemoryShare { share, deviation }: MemoryShare,
+    ) -> Interval {
         let corrected =
             |turn: &&Taken| turn.reading_ms() / turn.slowdown(quiet_ms, share).unwrap_or(1.0);
         let interval = self.interval(&turns.iter().map(corrected).collect::<Vec<_>>());
@@ -222,9 +230,8 @@ impl Seat {
     }
 
     /// The turns that count. What heat does is not held against those of a sustained measurement.
-    fn counted(&self, quiet_ms: Option<ReferenceMs>) -> Vec<&Taken> {
+    fn counted(&self, quiet_ms: Option<ReferenceMs>, share: f64) -> Vec<&Taken> {
         let sustained = self.protocol.sustained_minutes > 0;
-        let share = self.memory_share(quiet_ms).share;
         let counts = |turn: &&Taken| match sustained {
             true => self.in_last_minute(turn),
             false => turn.counts(&self.protocol, quiet_ms, share),
@@ -238,8 +245,7 @@ impl Seat {
     }
 
     /// The verdict on turns too few of which count: throttled when the machine grew slower, else unstable.
-    fn disturbed(&self, counted: usize, quiet_ms: Option<ReferenceMs>) -> Verdict {
-        let share = self.memory_share(quiet_ms).share;
+    fn disturbed(&self, counted: usize, quiet_ms: Option<ReferenceMs>, share: f64) -> Verdict {
         let slowdowns: Vec<f64> = self
             .turns
             .iter()
