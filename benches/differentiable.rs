@@ -1,19 +1,20 @@
 //! What FBNet and ProxylessNAS find, beside random networks of equal cost.
 //!
-//!     cargo bench --bench differentiable -- fbnet|proxylessnas FOLDER EPOCHS NETWORKS [MNIST]
+//!     cargo bench --bench differentiable -- fbnet|proxylessnas FOLDER EPOCHS NETWORKS [CIFAR10]
 //!
-//! Searches the blocks of `examples/spaces/fbnet_blocks.toml`, on the digits, or on the first 12,000 images of MNIST where
+//! Searches the blocks of `examples/spaces/fbnet_blocks.toml`, on the digits, or on the first 12,000 images of CIFAR-10 where
 //! the folder of its files is given, for so many epochs at each of three weights of the latency: a study each, whose trials
 //! are trained from scratch and measured with tract. The network of a search is the first that was proposed by what was
 //! learned in the end. Then as many random networks whose multiply-accumulates are within 5 % of its are trained by the
 //! same recipe and measured. Prints a table in Markdown; the same and every network are in `FOLDER/METHOD.csv`.
 //!
-//! A call ends after nine minutes; the next one with the same arguments goes on.
+//! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise. A call ends after nine minutes; the next one with the same arguments goes on.
 
 use std::{
     error::Error,
     fs,
     io::{BufRead as _, BufReader, Write as _},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, mpsc},
@@ -22,8 +23,8 @@ use std::{
 };
 
 use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
-use bespoke_net::Images;
-use bespoke_recipe::{Augment, DataSetName, Recipe};
+use bespoke_net::{Images, check_device};
+use bespoke_recipe::{Augment, DataSetName, Recipe, TrainingDevice};
 use bespoke_space::Space;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -34,8 +35,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const BLOCKS: &str = include_str!("../examples/spaces/fbnet_blocks.toml");
 /// Weights of the latency, from light to heavy.
 const WEIGHTS: [&str; 3] = ["light", "middle", "heavy"];
-/// Images of MNIST that are trained on, and tested with.
-const OF_MNIST: [usize; 2] = [12_000, 2_000];
+/// Images of CIFAR-10 that are trained on, and tested with.
+const OF_CIFAR10: [usize; 2] = [12_000, 5_000];
 const A_CALL: Duration = Duration::from_secs(9 * 60);
 /// Multiply-accumulates of a random network differ by no more from those of the one that was found, as a share.
 const EQUAL: f64 = 0.05;
@@ -48,12 +49,12 @@ fn main() -> Outcome<()> {
         .filter(|argument| argument != "--bench")
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (method, folder, epochs, networks, mnist) = match arguments[..] {
+    let (method, folder, epochs, networks, cifar10) = match arguments[..] {
         [method, folder, epochs, networks] => (method, folder, epochs, networks, None),
-        [method, folder, epochs, networks, mnist] => {
-            (method, folder, epochs, networks, Some(Path::new(mnist)))
+        [method, folder, epochs, networks, cifar10] => {
+            (method, folder, epochs, networks, Some(Path::new(cifar10)))
         }
-        _ => return Err("say `fbnet|proxylessnas FOLDER EPOCHS NETWORKS [MNIST]`".into()),
+        _ => return Err("say `fbnet|proxylessnas FOLDER EPOCHS NETWORKS [CIFAR10]`".into()),
     };
     fs::create_dir_all(folder)?;
     let bench = Bench {
@@ -62,9 +63,9 @@ fn main() -> Outcome<()> {
         epochs: epochs.parse()?,
         networks: networks.parse()?,
         folder: fs::canonicalize(folder)?,
-        is_mnist: mnist.is_some(),
+        is_cifar10: cifar10.is_some(),
     };
-    bench.run(mnist)
+    bench.run(cifar10)
 }
 
 struct Bench {
@@ -73,7 +74,7 @@ struct Bench {
     epochs: u32,
     networks: usize,
     folder: PathBuf,
-    is_mnist: bool,
+    is_cifar10: bool,
 }
 
 /// A network that was trained and measured.
@@ -91,8 +92,8 @@ struct Row {
 // === impl Bench ===
 
 impl Bench {
-    fn run(&self, mnist: Option<&Path>) -> Outcome<()> {
-        let (space, data) = self.prepare(mnist)?;
+    fn run(&self, cifar10: Option<&Path>) -> Outcome<()> {
+        let (space, data) = self.prepare(cifar10)?;
         let mut rows = self.rows()?;
         for weight in WEIGHTS {
             let found = match rows.iter().find(|row| row.is(weight, "found")) {
@@ -126,24 +127,26 @@ impl Bench {
     }
 
     /// The space for the images, in a file too, and the images, for the program in a folder.
-    fn prepare(&self, mnist: Option<&Path>) -> Outcome<(Space, Arc<DataSet>)> {
-        let data = match mnist {
+    fn prepare(&self, cifar10: Option<&Path>) -> Outcome<(Space, Arc<DataSet>)> {
+        let data = match cifar10 {
             None => DataSet::digits(),
-            Some(mnist) => {
-                let mut data = DataSet::open(DataSetName::Mnist, mnist)?;
-                let folder = self.folder.join("mnist");
-                fs::create_dir_all(&folder)?;
-                let parts = [(&mut data.train, "train"), (&mut data.held_out, "t10k")];
-                for ((images, part), most) in parts.into_iter().zip(OF_MNIST) {
+            Some(cifar10) => {
+                let mut data = DataSet::open(DataSetName::Cifar10, cifar10)?;
+                for (images, most) in [&mut data.train, &mut data.held_out]
+                    .into_iter()
+                    .zip(OF_CIFAR10)
+                {
                     let count = most.min(images.count());
                     *images = images.select(&(0..count).collect::<Vec<_>>())?;
-                    write_idx(images, &folder, part)?;
                 }
+                write(&data, &self.folder.join("cifar10"))?;
                 data
             }
         };
-        let [_, size, _] = data.train.shape();
-        let text = BLOCKS.replace("resolution = 28", &format!("resolution = {size}"));
+        let [channels, size, _] = data.train.shape();
+        let text = BLOCKS
+            .replace("channels = 1\n", &format!("channels = {channels}\n"))
+            .replace("resolution = 28", &format!("resolution = {size}"));
         fs::write(self.folder.join("blocks.toml"), &text)?;
         Ok((Space::parse("blocks.toml", &text)?, Arc::new(data)))
     }
@@ -151,10 +154,11 @@ impl Bench {
     /// How a trial is trained, and a random network.
     fn recipe(&self) -> Recipe {
         Recipe {
-            epochs: if self.is_mnist { 5 } else { 20 },
+            epochs: if self.is_cifar10 { 5 } else { 20 },
             batch_size: 64,
             learning_rate: 0.1,
             augment: Augment::Shift { pixels: 1 },
+            device: device(),
             ..Recipe::default()
         }
     }
@@ -173,14 +177,14 @@ impl Bench {
                 format!("alpha = {alpha}\nbeta = {beta}\nannealing = {annealing}")
             }
             _ => {
-                let lambda = [0.03, 0.1, 0.3][at];
+                let lambda = [0.06, 0.2, 0.6][at];
                 format!("loss = {{ sum = {{ lambda = {lambda} }} }}\nlearning_rate = 0.01")
             }
         };
-        let data = match self.is_mnist {
+        let data = match self.is_cifar10 {
             true => format!(
-                "set = 'mnist'\nfolder = '{}'",
-                self.folder.join("mnist").display()
+                "set = 'cifar10'\nfolder = '{}'",
+                self.folder.join("cifar10").display()
             ),
             false => "set = 'digits'".to_owned(),
         };
@@ -188,16 +192,18 @@ impl Bench {
             epochs,
             batch_size,
             learning_rate,
+            device,
             ..
         } = self.recipe();
         format!(
             "name = '{method}-{weight}'\nspace = 'blocks.toml'\nseed = 1\n[data]\n{data}\n\
              [strategy]\nname = '{method}'\nepochs = {}\n{settings}\n\
              [training]\nepochs = {epochs}\nbatch_size = {batch_size}\nlearning_rate = {learning_rate}\n\
-             augment = {{ shift = {{ pixels = 1 }} }}\n\
+             augment = {{ shift = {{ pixels = 1 }} }}\ndevice = {device}\n\
              [[targets]]\nruntime = 'tract'\n[budget]\ntrials = 4\nin_flight = 2\n",
             self.epochs,
             method = self.method,
+            device = serde_json::json!(device),
         )
     }
 
@@ -401,23 +407,32 @@ impl Row {
 
 // === helpers ===
 
-/// Writes a part of MNIST in its own format.
-fn write_idx(images: &Images, folder: &Path, part: &str) -> Outcome<()> {
-    let [_, height, width] = images.shape();
-    let numbers = |numbers: &[usize]| -> Vec<u8> {
-        let numbers = numbers
-            .iter()
-            .map(|n| u32::try_from(*n).unwrap_or(u32::MAX));
-        numbers.flat_map(u32::to_be_bytes).collect()
+fn device() -> TrainingDevice {
+    match check_device(TrainingDevice::Libtorch) {
+        Ok(()) => TrainingDevice::Libtorch,
+        Err(_) => TrainingDevice::Flex,
+    }
+}
+
+/// Writes images in CIFAR-10's own format.
+fn write(data: &DataSet, folder: &Path) -> Outcome<()> {
+    fs::create_dir_all(folder)?;
+    let part = |images: &Images, name: &str, part: Range<usize>| {
+        let mut records = Vec::new();
+        for at in part {
+            records.push(images.labels()[at]);
+            let pixels = images.pixels(at..at + 1);
+            records.extend(pixels.iter().map(|pixel| (pixel * 255.0).round() as u8));
+        }
+        fs::write(folder.join(name), records)
     };
-    let mut pixels = numbers(&[0x0803, images.count(), height, width]);
-    let all = images.pixels(0..images.count());
-    pixels.extend(all.iter().map(|pixel| (pixel * 255.0).round() as u8));
-    let mut labels = numbers(&[0x0801, images.count()]);
-    labels.extend(images.labels());
-    fs::write(folder.join(format!("{part}-images-idx3-ubyte")), pixels)?;
-    fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels)?;
-    Ok(())
+    let fifth = data.train.count() / 5;
+    for at in 0..5 {
+        let name = format!("data_batch_{}.bin", at + 1);
+        part(&data.train, &name, at * fifth..(at + 1) * fifth)?;
+    }
+    let count = data.held_out.count();
+    Ok(part(&data.held_out, "test_batch.bin", 0..count)?)
 }
 
 fn print(method: &str, rows: &[Row]) {

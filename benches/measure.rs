@@ -8,8 +8,8 @@
 //! package `onnxruntime`, its own timing of these files is taken in between, too: five networks are measured, and Python has
 //! turns as long as Bespoke's before and after, on the same core.
 
-#[path = "python/onnxruntime.rs"]
-mod onnxruntime;
+#[path = "python/python.rs"]
+mod python;
 
 use std::{
     error::Error,
@@ -29,7 +29,7 @@ use bespoke_space::Space;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use onnxruntime::{Python, Turn};
+use python::{Python, Turn};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -240,7 +240,7 @@ fn beside_python(
 ) -> Outcome<()> {
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", &last_core()?.to_string(), interpreter]);
-    let mut python = Python::start(pinned, "onnxruntime")?;
+    let mut python = Python::start(pinned, "onnxruntime_turns.py", None)?;
     let room = tempfile::tempdir()?;
     let path = |index: usize| room.path().join(format!("{index}.onnx"));
     for index in few {

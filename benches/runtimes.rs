@@ -8,8 +8,8 @@
 //! that turns round from round to round, so that a machine that drifts does so for all. A runtime's figure is the median
 //! over the rounds of its turn's median divided by Python's.
 
-#[path = "python/onnxruntime.rs"]
-mod onnxruntime;
+#[path = "python/python.rs"]
+mod python;
 
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ use bespoke_space::Space;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use onnxruntime::Python;
+use python::Python;
 
 /// Spaces, and the pixels that their networks shall take.
 const SPACES: [(&str, usize); 4] = [
@@ -66,7 +66,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let package = arguments.next().unwrap_or("onnxruntime".to_owned());
     let room = tempfile::tempdir()?;
     let networks = networks(room.path())?;
-    let mut python = Python::start(Command::new(interpreter), &package)?;
+    let (script, layout) = match package.as_str() {
+        "onnxruntime" => ("onnxruntime_turns.py", None),
+        "pytorch" => ("pytorch_turns.py", Some("contiguous")),
+        "pytorch-channels-last" => ("pytorch_turns.py", Some("channels_last")),
+        other => return Err(format!("there is no script for `{other}`").into()),
+    };
+    let mut python = Python::start(Command::new(interpreter), script, layout)?;
     println!("Python's {package} {}", python.version());
     let known: Vec<(&str, String)> = runtimes()
         .iter()

@@ -1,12 +1,14 @@
 //! How well shared weights rank networks, and what a search by binary paths keeps in memory.
 //!
-//!     cargo bench -p bespoke-supernet --bench supernet -- ranking FOLDER [MNIST]
-//!     cargo bench -p bespoke-supernet --bench supernet -- memory proxylessnas|fbnet CHOICES
+//!     cargo bench --bench supernet -- ranking FOLDER [mnist|cifar10 DATA]
+//!     cargo bench --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
 //! `ranking` trains the cells of NAS-Bench-201, one in each of three stages, together on the digits, or on the first
-//! 12,000 images of MNIST where the folder of its files is given, and then 30 random cells each alone. A call ends after
+//! 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`, and then 30 random cells each alone. A call ends after
 //! nine minutes at the latest; the next one with the same FOLDER goes on. `memory` searches for an epoch on six layers of
 //! so many blocks, all equally wide, and tells the most memory that was resident (on Linux).
+//!
+//! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise.
 
 use std::{
     error::Error,
@@ -18,9 +20,11 @@ use std::{
 };
 
 use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
+use bespoke_net::check_device;
 use bespoke_predict::{kendall_tau_b, spearman};
 use bespoke_recipe::{
     Augment, DataSetName, Differentiable, FbnetSettings, ProxylessnasSettings, Recipe, Sampling,
+    TrainingDevice,
 };
 use bespoke_space::{Architecture, Space};
 use bespoke_supernet::{
@@ -33,8 +37,8 @@ const NASBENCH201: &str = include_str!("../search_spaces/nasbench201.toml");
 const NETWORKS: usize = 30;
 const SUPERNET_EPOCHS: u32 = 120;
 const ALONE_EPOCHS: u32 = 20;
-/// Images of MNIST that are trained on.
-const OF_MNIST: usize = 12_000;
+/// Images that are trained on, where there are more than the digits.
+const IMAGES: usize = 12_000;
 const A_CALL: Duration = Duration::from_secs(9 * 60);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -46,13 +50,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["ranking", folder] => ranking(Path::new(folder), DataSet::digits()),
-        ["ranking", folder, mnist] => {
-            let mut data = DataSet::open(DataSetName::Mnist, Path::new(mnist))?;
-            data.train = data.train.select(&(0..OF_MNIST).collect::<Vec<_>>())?;
+        ["ranking", folder, name, files] => {
+            let mut data = DataSet::open(name.parse::<DataSetName>()?, Path::new(files))?;
+            data.train = data.train.select(&(0..IMAGES).collect::<Vec<_>>())?;
             ranking(Path::new(folder), data)
         }
         ["memory", method, choices] => memory(method, choices.parse()?),
-        _ => Err("say `ranking FOLDER [MNIST]` or `memory proxylessnas|fbnet CHOICES`".into()),
+        _ => Err("say `ranking FOLDER [mnist|cifar10 DATA]` or `memory proxylessnas|fbnet CHOICES`".into()),
     }
 }
 
@@ -73,7 +77,15 @@ fn recipe(data: &DataSet, epochs: u32) -> Recipe {
         batch_size: 64,
         learning_rate: 0.1,
         augment: Augment::Shift { pixels: 1 },
+        device: device(),
         ..Recipe::default()
+    }
+}
+
+fn device() -> TrainingDevice {
+    match check_device(TrainingDevice::Libtorch) {
+        Ok(()) => TrainingDevice::Libtorch,
+        Err(_) => TrainingDevice::Flex,
     }
 }
 

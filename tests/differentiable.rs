@@ -17,6 +17,10 @@ const FBNET: &str = "name = \"fbnet\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate 
 const PROXYLESSNAS: &str =
     "name = \"proxylessnas\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate = 0.2\nevery = 1";
 
+/// With trials that begin with the weights of the search.
+const TUNED: &str =
+    "name = \"fbnet\"\nepochs = 4\nwarm_up = 0.0\nlearning_rate = 0.2\ntrials = \"tuned\"";
+
 /// A study of four trials by a strategy.
 fn studied(strategy: &str) -> String {
     study("learned", "STRATEGY", 4, "").replace("name = \"STRATEGY\"", strategy)
@@ -91,7 +95,7 @@ fn each_method_learns_a_distribution_and_ends_with_networks_that_were_measured()
 
 #[test]
 fn killed_while_it_learns_or_measures_a_search_ends_with_the_same_trials() {
-    let room = room(FBNET);
+    let room = room(TUNED);
     let whole = whole_study(&room);
     // The measurements stay, so that both runs see the same latencies.
     room.text(&["studies", "remove", "learned"]);

@@ -12,6 +12,7 @@ use bespoke_space::Space;
 use bespoke_study::{Data, EvaluatorConfig, Source, StudySpec};
 use bespoke_supernet::{
     Learner, Paths, Search, SearchConfig, Supernet, SupernetError, SupernetEvaluator,
+    TunedEvaluator,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -105,9 +106,18 @@ impl Evaluators for DataSets {
         let training = Training::new(set.clone(), spec.recipe.clone());
         let training = training.map_err(|error| format!("[data]: {error}"))?;
         let training = training.with_threads(self.threads);
+        let learner = (spec.strategy.differentiable())
+            .map(|method| self.learner(method, &set, spec, space).map(Arc::new))
+            .transpose()
+            .map_err(|error| format!("[strategy]: {error}"))?;
         let (evaluator, scorer): (Arc<dyn Evaluator>, Option<Arc<dyn Scorer>>) =
             match &spec.evaluator {
-                EvaluatorConfig::Training {} => (Arc::new(training), None),
+                EvaluatorConfig::Training {} => match learner.clone() {
+                    Some(learner) if spec.trials_are_tuned() => {
+                        (Arc::new(TunedEvaluator::new(learner, training)), None)
+                    }
+                    _ => (Arc::new(training), None),
+                },
                 EvaluatorConfig::ZeroCost(zero_cost) => {
                     let scorer = scorer(zero_cost, &set, space);
                     let scorer = scorer.map_err(|error| format!("[evaluator]: {error}"))?;
@@ -122,10 +132,6 @@ impl Evaluators for DataSets {
                     (supernet, scorer)
                 }
             };
-        let learner = (spec.strategy.differentiable())
-            .map(|method| self.learner(method, &set, spec, space).map(Arc::new))
-            .transpose()
-            .map_err(|error| format!("[strategy]: {error}"))?;
         Ok(Lesson {
             evaluator,
             scorer,

@@ -78,6 +78,19 @@ pub enum TrainError {
         /// Images there are.
         images: usize,
     },
+    /// A step takes more memory than is free.
+    #[error(
+        "a step on {batch_size} images keeps at least {:.1} GiB, and {:.1} GiB of memory are free: take a smaller `batch_size`",
+        gib(.needed), gib(.free)
+    )]
+    Memory {
+        /// Images in a batch.
+        batch_size: usize,
+        /// Bytes that are kept at least.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// The loss is no longer a number.
     #[error("the loss became {loss} at step {step}, with a learning rate of {learning_rate:.6}")]
     Diverged {
@@ -102,6 +115,10 @@ pub enum TrainError {
         /// Epochs of the schedule.
         epochs: u32,
     },
+}
+
+fn gib(bytes: &u64) -> f64 {
+    *bytes as f64 / f64::from(1 << 30)
 }
 
 impl From<GraphError> for TrainError {

@@ -13,6 +13,7 @@ mod images;
 mod layer;
 #[cfg(feature = "libtorch")]
 pub mod libtorch;
+mod memory;
 mod network;
 mod place;
 mod score;
@@ -24,6 +25,7 @@ mod value;
 pub use batches::{Batch, Batches};
 pub use error::{NetworkError, TrainError};
 pub use images::{Images, ImagesError};
+pub use memory::{check_memory, step_bytes};
 pub use network::{Evaluation, Network, evaluate};
 pub use place::check_device;
 pub use score::{ScoreError, score};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RecipeError, in_range};
+use crate::{RecipeError, Start, in_range};
 
 /// A differentiable search; batches, the weights' learning rate and the like are those of the recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,8 @@ pub struct FbnetSettings {
     pub learning_rate: f64,
     /// Weight decay of the distribution.
     pub weight_decay: f64,
+    /// Which weights a trial begins with.
+    pub trials: Start,
 }
 
 /// Settings of ProxylessNAS; the defaults are those of the paper.
@@ -54,6 +56,8 @@ pub struct ProxylessnasSettings {
     pub every: u32,
     /// Epochs before the distribution is trained, as a part of all.
     pub warm_up: f64,
+    /// Which weights a trial begins with.
+    pub trials: Start,
 }
 
 /// How the distribution is trained.
@@ -100,6 +104,14 @@ impl Differentiable {
         }
     }
 
+    /// Which weights a trial begins with: those of the search, or fresh ones.
+    pub fn trials(&self) -> Start {
+        match self {
+            Self::Fbnet(settings) => settings.trials,
+            Self::Proxylessnas(settings) => settings.trials,
+        }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
@@ -125,6 +137,7 @@ impl Default for FbnetSettings {
             warm_up: 10.0 / 90.0,
             learning_rate: 0.01,
             weight_decay: 5e-4,
+            trials: Start::default(),
         }
     }
 }
@@ -161,6 +174,7 @@ impl Default for ProxylessnasSettings {
             learning_rate: 1e-3,
             every: 5,
             warm_up: 40.0 / 160.0,
+            trials: Start::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ pub use differentiable::{
     Differentiable, FbnetSettings, LatencyLoss, ProxylessnasSettings, Update,
 };
 pub use score::{ScoreName, Scores, ScoresError, UnknownScore, ZeroCost};
-pub use supernet::{FrontTraining, Sampling, Subnets, SupernetRecipe};
+pub use supernet::{Sampling, Start, Subnets, SupernetRecipe};
 
 /// Settings of one training run: stochastic gradient descent with momentum and a cosine learning-rate schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ pub struct SupernetRecipe {
     pub subnets: Subnets,
     /// How the networks of the front are trained when the search is over; none: they stay as they were judged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub front: Option<FrontTraining>,
+    pub front: Option<Start>,
 }
 
 /// How the networks of a step are drawn.
@@ -69,14 +69,14 @@ pub enum Subnets {
     Tuned,
 }
 
-/// Which weights the networks of the front begin with that are trained by the recipe of the study when the search is
-/// over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Which weights a network begins with that the recipe of the study trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FrontTraining {
-    /// The shared ones.
+pub enum Start {
+    /// Those that the networks of the space share.
     Tuned,
     /// Fresh ones.
+    #[default]
     Scratch,
 }
 

@@ -9,7 +9,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use bespoke_device::TargetSpec;
 use bespoke_measure::{Latency, Protocol};
-use bespoke_recipe::{DataSetName, Recipe};
+use bespoke_recipe::{DataSetName, Recipe, Start};
 use bespoke_search::{Problem, StrategyConfig};
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,12 @@ impl StudySpec {
             objectives[0] = Objective::Score;
         }
         objectives
+    }
+
+    /// Whether each trial is trained from the weights that the strategy has learned by then.
+    pub fn trials_are_tuned(&self) -> bool {
+        let differentiable = self.strategy.differentiable();
+        differentiable.is_some_and(|differentiable| differentiable.trials() == Start::Tuned)
     }
 
     /// What an objective must not exceed, in its own unit.

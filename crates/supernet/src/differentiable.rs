@@ -7,22 +7,29 @@ mod latency;
 mod learner;
 mod paths;
 mod proxylessnas;
+mod tuned;
 
 use std::sync::Arc;
 
-use bespoke_net::{Batches, Images, SharedState, SharedWeights, TrainError};
+use bespoke_graph::Model;
+use bespoke_net::{Batches, Images, SharedState, SharedWeights, TrainError, check_memory};
 use bespoke_recipe::{Differentiable, Recipe};
+use bespoke_space::Architecture;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{SupernetError, supernet::generator};
+use crate::{
+    SupernetError,
+    supernet::{cut_out, generator},
+};
 use adam::Adam;
 
 pub use distribution::Distribution;
 pub use latency::{ExpectedLatency, LatencyTable};
 pub use learner::{Learned, Learner};
 pub use paths::Paths;
+pub use tuned::TunedEvaluator;
 
 /// What a differentiable search is about.
 #[derive(Clone)]
@@ -106,6 +113,13 @@ impl Search {
                 ),
             });
         }
+        let at_once = match config.method {
+            Differentiable::Fbnet(_) => usize::MAX,
+            Differentiable::Proxylessnas(_) => 2,
+        };
+        let batch_size = config.recipe.batch_size;
+        let needed = config.paths.step_bytes(batch_size, at_once);
+        check_memory(needed, batch_size, config.recipe.device)?;
         let part = |is_fifth: bool| {
             let of_part = (0..images.count()).filter(|at| (at % 5 == 4) == is_fifth);
             let of_part = images.select(&of_part.collect::<Vec<_>>());
@@ -179,6 +193,16 @@ impl Search {
             expected_latency_ms: expected.ms,
             entropy_bits: self.distribution.entropy_bits(),
         })
+    }
+
+    /// Cuts an architecture out: its weights, with batch-norm statistics of its own.
+    ///
+    /// # Errors
+    /// When the architecture is not of the space.
+    pub fn subnet(&mut self, architecture: &Architecture) -> Result<Model, SupernetError> {
+        let SearchConfig { paths, recipe, .. } = &self.config;
+        let (weights, images) = (&mut self.weights, &self.for_weights);
+        cut_out(paths.space(), architecture, weights, images, recipe)
     }
 
     /// Gradients may overflow though the loss did not.

@@ -11,7 +11,7 @@ use bespoke_accuracy::{
     Training,
 };
 use bespoke_graph::Graph;
-use bespoke_recipe::{FrontTraining, Subnets, SupernetRecipe};
+use bespoke_recipe::{Start, Subnets, SupernetRecipe};
 
 use crate::{Subnet, Supernet, SupernetError, load, save};
 
@@ -114,7 +114,7 @@ impl Evaluator for SupernetEvaluator {
         seed: u64,
         observer: &mut dyn FnMut(EpochProgress) -> Decision,
     ) -> Result<Evaluated, EvaluationError> {
-        if self.recipe.front == Some(FrontTraining::Scratch) {
+        if self.recipe.front == Some(Start::Scratch) {
             return self.training.evaluate(graph, seed, observer);
         }
         let Subnet { model, evaluation } = self.subnet(architecture)?;

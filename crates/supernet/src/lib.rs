@@ -14,7 +14,7 @@ mod supernet;
 
 pub use differentiable::{
     Distribution, ExpectedLatency, LatencyTable, Learned, Learner, Paths, Search, SearchConfig,
-    SearchReport,
+    SearchReport, TunedEvaluator,
 };
 pub use error::SupernetError;
 pub use evaluator::SupernetEvaluator;

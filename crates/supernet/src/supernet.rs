@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bespoke_accuracy::DataSet;
 use bespoke_graph::{Graph, Model, Weights};
 use bespoke_net::{
-    Batches, EpochReport, Evaluation, SharedState, SharedWeights, TrainError, evaluate,
+    Batches, EpochReport, Evaluation, Images, SharedState, SharedWeights, TrainError, check_memory,
+    evaluate, step_bytes,
 };
 use bespoke_recipe::{Augment, Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
@@ -80,6 +81,9 @@ impl Supernet {
             return Err(TrainError::BatchTooLarge { batch_size, images }.into());
         }
         let sampler = Sampler::new(&space, sampling)?;
+        let largest = network(&space, sampler.largest())?;
+        let needed = step_bytes(&largest, recipe.batch_size);
+        check_memory(needed, recipe.batch_size, recipe.device)?;
         let mut supernet = Self {
             weights: SharedWeights::new(recipe, seed)?,
             space,
@@ -196,13 +200,14 @@ impl Supernet {
     /// # Errors
     /// When the architecture does not fit the data.
     pub fn subnet(&mut self, architecture: &Architecture) -> Result<Subnet, SupernetError> {
-        let batch = self.recipe.batch_size;
-        let batches = CALIBRATION_IMAGES.div_ceil(batch);
-        let network = network(&self.space, architecture)?;
-        let train = &self.data.train;
-        let weights = self.weights.calibrated(&network, train, batch, batches)?;
-        let graph = self.space.lower(architecture)?.live();
-        let model = Model::new(graph.clone(), renamed(&weights, &network, &graph))?;
+        let Self {
+            space,
+            weights,
+            data,
+            recipe,
+            ..
+        } = self;
+        let model = cut_out(space, architecture, weights, &data.train, recipe)?;
         let device = self.recipe.device;
         let evaluation = evaluate(&model, &self.data.held_out, TEST_BATCH, device)?;
         Ok(Subnet { model, evaluation })
@@ -233,6 +238,23 @@ pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
+}
+
+/// An architecture's live graph as the space lowers it, with the weights that are its part of the shared ones and
+/// batch-norm statistics of its own.
+pub(crate) fn cut_out(
+    space: &Space,
+    architecture: &Architecture,
+    weights: &mut SharedWeights,
+    images: &Images,
+    recipe: &Recipe,
+) -> Result<Model, SupernetError> {
+    let batches = CALIBRATION_IMAGES.div_ceil(recipe.batch_size);
+    let network = network(space, architecture)?;
+    let weights = weights.calibrated(&network, images, recipe.batch_size, batches)?;
+    let graph = space.lower(architecture)?.live();
+    let weights = renamed(&weights, &network, &graph);
+    Ok(Model::new(graph, weights)?)
 }
 
 /// The weights under the names of the same graph without paths.

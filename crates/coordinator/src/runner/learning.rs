@@ -38,7 +38,7 @@ impl Learning {
 
 impl Runner<'_> {
     /// Whether the next trial is proposed by a distribution that has yet to be learned: that begins as soon as the trials
-    /// are finished that decide about it.
+    /// are finished that decide about it, and those that begin with the weights that learning is about to change.
     pub(super) fn learns_first(&mut self) -> bool {
         let next = TrialId(u32::try_from(self.trials.len()).unwrap_or(u32::MAX));
         let Some(learning) = &mut self.learning else {
@@ -50,7 +50,11 @@ impl Runner<'_> {
         }
         let in_flight = usize::try_from(self.spec.budget.in_flight.get()).unwrap_or(usize::MAX);
         let known = &self.trials[..known(self.trials.len(), in_flight)];
-        if !learning.is_busy && known.iter().all(Trial::is_finished) {
+        let awaited = match self.spec.trials_are_tuned() {
+            true => &self.trials,
+            false => known,
+        };
+        if !learning.is_busy && awaited.iter().all(Trial::is_finished) {
             learning.is_busy = true;
             let measured = known.iter().filter_map(measured).collect();
             let (learner, table) = (learning.learner.clone(), learning.table.clone());

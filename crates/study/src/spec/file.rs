@@ -131,13 +131,18 @@ impl StudySpec {
         Ok(spec)
     }
 
-    /// A loss has one term for the latency.
+    /// A loss has one term for the latency, and a trial begins with weights of one kind.
     fn check_differentiable(&self) -> Result<(), String> {
-        match (self.strategy.differentiable(), self.targets.len()) {
-            (None, _) | (Some(_), 1) => Ok(()),
-            (Some(_), targets) => Err(format!(
-                "`{}` weighs the latency on one target; the study has {targets} [[targets]]",
-                self.strategy.name()
+        let name = self.strategy.name();
+        match self.targets.len() {
+            _ if self.strategy.differentiable().is_none() => Ok(()),
+            1 if self.trials_are_tuned() && self.evaluator != EvaluatorConfig::default() => Err(
+                "`trials = \"tuned\"` has each trial trained from the weights of the search: leave out [evaluator]"
+                    .to_owned(),
+            ),
+            1 => Ok(()),
+            targets => Err(format!(
+                "`{name}` weighs the latency on one target; the study has {targets} [[targets]]"
             )),
         }
     }

@@ -161,6 +161,12 @@ fn faults_are_told_with_file_line_and_key() {
         ),
         (
             "[data]",
+            "[evaluator]\nname = \"supernet\"\n[strategy]\nname = \"fbnet\"\ntrials = \"tuned\"\n[data]",
+            "s.toml:6",
+            "leave out [evaluator]",
+        ),
+        (
+            "[data]",
             "[evaluator]\nname = \"training\"\nscore = \"zen\"\n[data]",
             "s.toml:4",
             "score",

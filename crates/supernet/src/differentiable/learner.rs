@@ -7,6 +7,7 @@ use std::{
 };
 
 use bespoke_accuracy::Decision;
+use bespoke_graph::Model;
 use serde::{Deserialize, Serialize};
 
 use super::{ChoicesState, LatencyTable, Paths, Search, SearchReport};
@@ -83,9 +84,7 @@ impl Learner {
         observer: &mut dyn FnMut(SearchReport, u32) -> Decision,
     ) -> Result<Learned, SupernetError> {
         let mut search = self.search();
-        if let Some(kept) = self.kept()? {
-            search.resume(kept.weights, kept.learned.choices, kept.epochs_trained)?;
-        }
+        self.resume(&mut search)?;
         let measured = measured.iter().map(|(text, ms)| {
             let architecture = self.paths.space().parse_architecture(text);
             architecture.map(|architecture| (architecture, *ms))
@@ -102,6 +101,33 @@ impl Learner {
             epoch: search.epochs_trained(),
             probabilities: search.distribution().probabilities(),
         })
+    }
+
+    /// Cuts an architecture out of what was learned last: its weights, with batch-norm statistics of its own.
+    ///
+    /// # Errors
+    /// When nothing was learned yet, the state cannot be read, or the text is no architecture.
+    pub fn subnet(&self, architecture: &str) -> Result<Model, SupernetError> {
+        let architecture = self.paths.space().parse_architecture(architecture)?;
+        let mut search = self.search();
+        self.resume(&mut search)?;
+        if search.epochs_trained() == 0 {
+            return Err(SupernetError::File {
+                path: self.path.clone(),
+                reason: "holds no weights of this search".to_owned(),
+            });
+        }
+        search.subnet(&architecture)
+    }
+
+    /// Goes on from what is kept, if anything is.
+    fn resume(&self, search: &mut Search) -> Result<(), SupernetError> {
+        match self.kept()? {
+            Some(kept) => {
+                Ok(search.resume(kept.weights, kept.learned.choices, kept.epochs_trained)?)
+            }
+            None => Ok(()),
+        }
     }
 
     fn search(&self) -> MutexGuard<'_, Search> {

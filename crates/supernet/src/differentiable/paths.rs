@@ -1,7 +1,7 @@
 //! The layers of a space in which blocks are chosen.
 
 use bespoke_graph::Graph;
-use bespoke_net::Mixture;
+use bespoke_net::{Mixture, step_bytes};
 use bespoke_space::{Architecture, Space};
 
 use crate::SupernetError;
@@ -83,6 +83,19 @@ impl Paths {
     /// The live graphs of all paths of all layers.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Graph> {
         self.layers.iter().flat_map(|layer| &layer.paths)
+    }
+
+    /// Bytes that a step keeps at least when so many paths of each layer are computed, the largest ones.
+    pub(crate) fn step_bytes(&self, batch_size: usize, paths: usize) -> u64 {
+        let of_layer = |layer: &Layer| -> u64 {
+            let bytes = |path| step_bytes(path, batch_size);
+            let mut bytes: Vec<u64> = layer.paths.iter().map(bytes).collect();
+            bytes.sort_unstable_by(|a, b| b.cmp(a));
+            let computed = bytes.into_iter().take(paths);
+            computed.fold(0, u64::saturating_add)
+        };
+        let layers = self.layers.iter().map(of_layer);
+        layers.fold(0, u64::saturating_add)
     }
 
     /// The architecture with these options.

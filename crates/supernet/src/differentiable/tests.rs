@@ -21,7 +21,7 @@ pub(super) fn paths() -> Paths {
 /// A millisecond for each 20,000 multiply-accumulates.
 pub(super) fn table(paths: &Paths) -> LatencyTable {
     let space = paths.space().clone();
-    let price = |architecture: &bespoke_space::Architecture| {
+    let price = |architecture: &Architecture| {
         let macs = space.lower(architecture)?.live().cost().macs;
         Ok::<_, SupernetError>(macs as f64 / 2e4)
     };

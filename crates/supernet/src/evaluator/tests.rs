@@ -14,7 +14,7 @@ const SPACE: &str = "name = 'test'\nsource = 'made for a test'\nclasses = 10\n\
 const ARCHITECTURE: &str = "stage1.channels=12,stage2.kernel=3";
 
 /// Subnets have these weights, and those of the front are trained in the end if they are.
-fn recipe(subnets: Subnets, front: Option<FrontTraining>) -> SupernetRecipe {
+fn recipe(subnets: Subnets, front: Option<Start>) -> SupernetRecipe {
     SupernetRecipe {
         subnets,
         front,
@@ -101,12 +101,12 @@ fn the_front_is_trained_from_shared_weights_or_fresh_ones_and_the_others_are_sco
         evaluator
     };
     let trained = |evaluator: &SupernetEvaluator| evaluated(evaluator, &mut Vec::new());
-    let tuned = prepared(Subnets::Shared, Some(FrontTraining::Tuned));
+    let tuned = prepared(Subnets::Shared, Some(Start::Tuned));
     let score = tuned.score(ARCHITECTURE, &graph(), 1).unwrap();
     let shared = trained(&prepared(Subnets::Shared, None));
     assert_eq!(score, shared.accuracy_percent);
     assert_eq!(trained(&tuned), trained(&prepared(Subnets::Tuned, None)));
-    let scratch = prepared(Subnets::Shared, Some(FrontTraining::Scratch));
+    let scratch = prepared(Subnets::Shared, Some(Start::Scratch));
     assert_eq!(scratch.score(ARCHITECTURE, &graph(), 1).unwrap(), score);
     let alone = scratch
         .training

@@ -1,11 +1,12 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use bespoke_accuracy::{DataSet, Evaluator, Training};
 use bespoke_net::TrainError;
 use bespoke_recipe::{Differentiable, FbnetSettings, ProxylessnasSettings, Recipe, Update};
 
 use super::*;
 use crate::{
-    SearchConfig,
+    SearchConfig, TunedEvaluator,
     differentiable::tests::{fbnet, paths, proxylessnas, table},
 };
 
@@ -81,7 +82,7 @@ fn loss_that_is_no_number_is_told_with_its_step_and_leaves_the_last_whole_epoch(
         },
         seed: 1,
     };
-    let images = bespoke_accuracy::DataSet::digits().train;
+    let images = DataSet::digits().train;
     let wild = learner(Search::new(config, &images).unwrap(), folder.path());
     let error = wild.learn(4, &table, &[], &mut go_on).unwrap_err();
     assert!(
@@ -90,4 +91,52 @@ fn loss_that_is_no_number_is_told_with_its_step_and_leaves_the_last_whole_epoch(
     );
     let sound = learner(fbnet(0.6), folder.path());
     assert_eq!(sound.learn(1, &table, &[], &mut go_on).unwrap(), kept);
+}
+
+#[test]
+fn network_is_trained_on_from_what_was_learned_last_and_from_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = || {
+        Arc::new(learner(
+            proxylessnas(ProxylessnasSettings::default()),
+            folder.path(),
+        ))
+    };
+    let first = paths().space().architectures().next().unwrap();
+    let text = paths().space().format_architecture(&first);
+    let graph = paths().space().lower(&first).unwrap().live();
+    let recipe = Recipe {
+        epochs: 1,
+        // So little that the weights stay as they are.
+        learning_rate: 1e-6,
+        ..Recipe::default()
+    };
+    let training = || Training::new(Arc::new(DataSet::digits()), recipe.clone()).unwrap();
+    let tuned = |learner| {
+        let evaluator = TunedEvaluator::new(learner, training());
+        evaluator.evaluate_architecture(&text, &graph, 1, &mut |_| Decision::Continue)
+    };
+    let error = tuned(begun()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("holds no weights of this search"),
+        "{error}"
+    );
+
+    let learnt = begun();
+    let table = table(&paths());
+    learnt
+        .learn(4, &table, &[], &mut |_, _| Decision::Continue)
+        .unwrap();
+    let here = tuned(learnt).unwrap();
+    let fresh = training()
+        .evaluate(&graph, 1, &mut |_| Decision::Continue)
+        .unwrap();
+    assert!(
+        here.accuracy_percent > fresh.accuracy_percent + 20.0,
+        "{} and {}",
+        here.accuracy_percent,
+        fresh.accuracy_percent
+    );
+    // Another process reads what was kept.
+    assert_eq!(tuned(begun()).unwrap(), here);
 }

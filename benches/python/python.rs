@@ -1,4 +1,4 @@
-//! Python's `onnxruntime`, or PyTorch, at the other end of a pipe.
+//! Python's `onnxruntime`, or PyTorch, at the other end of a pipe: see `turns.py`.
 
 use std::{
     error::Error,
@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// Times ONNX files with `onnxruntime_turns.py` or `pytorch_turns.py`.
+/// Times ONNX files.
 pub struct Python {
     child: Child,
     orders: ChildStdin,
@@ -27,18 +27,16 @@ pub struct Turn {
 // === impl Python ===
 
 impl Python {
-    /// Starts an interpreter that has the package: `onnxruntime`, `pytorch`, or `pytorch-channels-last`.
-    pub fn start(mut interpreter: Command, package: &str) -> Result<Self, Box<dyn Error>> {
-        let (script, layout) = match package {
-            "onnxruntime" => ("onnxruntime_turns.py", None),
-            "pytorch" => ("pytorch_turns.py", Some("contiguous")),
-            "pytorch-channels-last" => ("pytorch_turns.py", Some("channels_last")),
-            other => return Err(format!("there is no script for `{other}`").into()),
-        };
+    /// Starts an interpreter that has the package that a script of this folder needs.
+    pub fn start(
+        mut interpreter: Command,
+        script: &str,
+        argument: Option<&str>,
+    ) -> Result<Self, Box<dyn Error>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/python");
         let mut child = interpreter
             .arg(folder.join(script))
-            .args(layout)
+            .args(argument)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
