@@ -2,13 +2,15 @@
 //!
 //!     cargo bench --bench differentiable -- fbnet|proxylessnas FOLDER EPOCHS NETWORKS [CIFAR10]
 //!
-//! Searches the blocks of `examples/spaces/fbnet_blocks.toml`, on the digits, or on the first 12,000 images of CIFAR-10 where
+//! Searches the blocks of `examples/spaces/fbnet_blocks.toml`, on the digits, or on the first 4,000 images of CIFAR-10 where
 //! the folder of its files is given, for so many epochs at each of three weights of the latency: a study each, whose trials
-//! are trained from scratch and measured with tract. The network of a search is the first that was proposed by what was
-//! learned in the end. Then as many random networks whose multiply-accumulates are within 5 % of its are trained by the
-//! same recipe and measured. Prints a table in Markdown; the same and every network are in `FOLDER/METHOD.csv`.
+//! are trained from scratch and measured with tract. The network of a search is the first that is proposed: the likeliest
+//! in the end. Then as many random networks whose multiply-accumulates are within 5 % of its are trained by the same
+//! recipe, and all are measured by turns. Prints a table in Markdown; every network's accuracy is kept in
+//! `FOLDER/METHOD.csv`. A random network is dominated that is slower and less accurate, and dominates that is neither.
 //!
-//! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise. A call ends after nine minutes; the next one with the same arguments goes on.
+//! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise. A call ends after nine
+//! minutes; the next one with the same arguments goes on.
 
 use std::{
     error::Error,
@@ -23,6 +25,7 @@ use std::{
 };
 
 use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
+use bespoke_graph::{ExportOptions, Model, Weights};
 use bespoke_net::{Images, check_device};
 use bespoke_recipe::{Augment, DataSetName, Recipe, TrainingDevice};
 use bespoke_space::Space;
@@ -36,7 +39,7 @@ const BLOCKS: &str = include_str!("../examples/spaces/fbnet_blocks.toml");
 /// Weights of the latency, from light to heavy.
 const WEIGHTS: [&str; 3] = ["light", "middle", "heavy"];
 /// Images of CIFAR-10 that are trained on, and tested with.
-const OF_CIFAR10: [usize; 2] = [12_000, 5_000];
+const OF_CIFAR10: [usize; 2] = [4_000, 5_000];
 const A_CALL: Duration = Duration::from_secs(9 * 60);
 /// Multiply-accumulates of a random network differ by no more from those of the one that was found, as a share.
 const EQUAL: f64 = 0.05;
@@ -77,7 +80,7 @@ struct Bench {
     is_cifar10: bool,
 }
 
-/// A network that was trained and measured.
+/// A network that was trained.
 #[derive(Debug, Clone)]
 struct Row {
     weight: String,
@@ -85,7 +88,6 @@ struct Row {
     kind: String,
     architecture: String,
     macs: f64,
-    latency_ms: f64,
     accuracy_percent: f64,
 }
 
@@ -122,7 +124,8 @@ impl Bench {
                 rows.push(row);
             }
         }
-        print(&self.method, &rows);
+        let latencies_ms = self.measured(&space, &rows)?;
+        print(&self.method, &rows, &latencies_ms);
         Ok(())
     }
 
@@ -154,7 +157,7 @@ impl Bench {
     /// How a trial is trained, and a random network.
     fn recipe(&self) -> Recipe {
         Recipe {
-            epochs: if self.is_cifar10 { 5 } else { 20 },
+            epochs: if self.is_cifar10 { 4 } else { 20 },
             batch_size: 64,
             learning_rate: 0.1,
             augment: Augment::Shift { pixels: 1 },
@@ -163,7 +166,7 @@ impl Bench {
         }
     }
 
-    /// The study of a search. The learning rates are such that some hundred steps decide.
+    /// The study of a search. The learning rates are such that a hundred steps or two decide.
     fn study(&self, weight: &str) -> String {
         let at = WEIGHTS.iter().position(|other| *other == weight);
         let at = at.unwrap_or_default();
@@ -174,11 +177,13 @@ impl Bench {
                 // after the paper's 90 epochs.
                 let alpha = 0.2 * 5.3f64.powf(0.6 - beta);
                 let annealing = 4.05 / f64::from(self.epochs);
-                format!("alpha = {alpha}\nbeta = {beta}\nannealing = {annealing}")
+                format!(
+                    "alpha = {alpha}\nbeta = {beta}\nannealing = {annealing}\nlearning_rate = 0.1"
+                )
             }
             _ => {
                 let lambda = [0.06, 0.2, 0.6][at];
-                format!("loss = {{ sum = {{ lambda = {lambda} }} }}\nlearning_rate = 0.01")
+                format!("loss = {{ sum = {{ lambda = {lambda} }} }}\nlearning_rate = 0.03")
             }
         };
         let data = match self.is_cifar10 {
@@ -200,7 +205,8 @@ impl Bench {
              [strategy]\nname = '{method}'\nepochs = {}\n{settings}\n\
              [training]\nepochs = {epochs}\nbatch_size = {batch_size}\nlearning_rate = {learning_rate}\n\
              augment = {{ shift = {{ pixels = 1 }} }}\ndevice = {device}\n\
-             [[targets]]\nruntime = 'tract'\n[budget]\ntrials = 4\nin_flight = 2\n",
+             [[targets]]\nruntime = 'tract'\n[budget]\ntrials = 2\nin_flight = 2\n\
+             [protocol]\nbudget_ms = 3000\nmax_slowdown = 0.2\n",
             self.epochs,
             method = self.method,
             device = serde_json::json!(device),
@@ -219,15 +225,12 @@ impl Bench {
         let study: Value =
             serde_json::from_slice(&self.bespoke(&["studies", "show", &name, "--json"])?)?;
         let trials = study["trials"].as_array().ok_or("a study has trials")?;
-        // The second half was proposed by what was learned in the end.
-        let mut last = trials.iter().skip(trials.len() / 2 - 1);
-        let found = last.find_map(|trial| {
+        let found = trials.iter().find_map(|trial| {
             Some(Row {
                 weight: weight.to_owned(),
                 kind: "found".to_owned(),
                 architecture: trial["architecture"].as_str()?.to_owned(),
                 macs: trial["macs"].as_f64()?,
-                latency_ms: trial["latencies"][0]["median_ms"].as_f64()?,
                 accuracy_percent: trial["accuracy_percent"].as_f64()?,
             })
         });
@@ -255,7 +258,7 @@ impl Bench {
         Ok(equals)
     }
 
-    /// Trains and measures a network; none where the time is over.
+    /// Trains a network; none where the time is over.
     fn alone(
         &self,
         space: &Space,
@@ -273,26 +276,47 @@ impl Bench {
         if trained.stopped_early {
             return Ok(None);
         }
-        let blocks = self.folder.join("blocks.toml").display().to_string();
-        let record = [
-            "measure",
-            "--space",
-            &blocks,
-            "--architecture",
-            name,
-            "--json",
-        ];
-        let record: Value = serde_json::from_slice(&self.bespoke(&record)?)?;
         let row = Row {
             weight: weight.to_owned(),
             kind: "random".to_owned(),
             architecture: name.to_owned(),
             macs: graph.cost().macs as f64,
-            latency_ms: record["median_ms"].as_f64().ok_or("it has no latency")?,
             accuracy_percent: trained.accuracy_percent,
         };
         println!("{}", row.line());
         Ok(Some(row))
+    }
+
+    /// The latency of each network, in milliseconds: those of one weight take turns.
+    fn measured(&self, space: &Space, rows: &[Row]) -> Outcome<Vec<f64>> {
+        let mut latencies_ms = vec![f64::NAN; rows.len()];
+        for weight in WEIGHTS {
+            let (mut places, mut arguments) = (Vec::new(), vec!["measure".to_owned()]);
+            for (at, row) in rows
+                .iter()
+                .enumerate()
+                .filter(|(_, row)| row.weight == weight)
+            {
+                let graph = space
+                    .lower(&space.parse_architecture(&row.architecture)?)?
+                    .live();
+                let weights = Weights::initial(&graph, &mut ChaCha8Rng::seed_from_u64(1));
+                let onnx = Model::new(graph, weights)?.to_onnx(ExportOptions {
+                    fold_batch_norm: true,
+                });
+                let file = self.folder.join(format!("{at}.onnx"));
+                fs::write(&file, onnx)?;
+                places.push(at);
+                arguments.push(file.display().to_string());
+            }
+            arguments.extend(["--budget".to_owned(), "3".to_owned(), "--json".to_owned()]);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let records: Value = serde_json::from_slice(&self.bespoke(&arguments)?)?;
+            for (at, record) in places.iter().zip(records.as_array().ok_or("one for each")?) {
+                latencies_ms[*at] = record["median_ms"].as_f64().unwrap_or(f64::NAN);
+            }
+        }
+        Ok(latencies_ms)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -346,15 +370,7 @@ impl Bench {
         let text = fs::read_to_string(self.table()).unwrap_or_default();
         let rows = text.lines().skip(1).map(|line| {
             let cells: Vec<&str> = line.split(',').collect();
-            let [
-                weight,
-                kind,
-                architecture,
-                macs,
-                latency_ms,
-                accuracy_percent,
-            ] = cells[..]
-            else {
+            let [weight, kind, architecture, macs, accuracy_percent] = cells[..] else {
                 return Err(format!("`{line}` is no line of the table").into());
             };
             Ok(Row {
@@ -362,7 +378,6 @@ impl Bench {
                 kind: kind.to_owned(),
                 architecture: architecture.to_owned(),
                 macs: macs.parse()?,
-                latency_ms: latency_ms.parse()?,
                 accuracy_percent: accuracy_percent.parse()?,
             })
         });
@@ -376,10 +391,7 @@ impl Bench {
             .append(true)
             .open(self.table())?;
         if is_new {
-            writeln!(
-                file,
-                "weight,kind,architecture,macs,latency_ms,accuracy_percent"
-            )?;
+            writeln!(file, "weight,kind,architecture,macs,accuracy_percent")?;
         }
         Ok(writeln!(file, "{}", row.line())?)
     }
@@ -398,10 +410,9 @@ impl Row {
             kind,
             architecture,
             macs,
-            latency_ms,
             accuracy_percent,
         } = self;
-        format!("{weight},{kind},{architecture},{macs},{latency_ms},{accuracy_percent}")
+        format!("{weight},{kind},{architecture},{macs},{accuracy_percent}")
     }
 }
 
@@ -435,37 +446,47 @@ fn write(data: &DataSet, folder: &Path) -> Outcome<()> {
     Ok(part(&data.held_out, "test_batch.bin", 0..count)?)
 }
 
-fn print(method: &str, rows: &[Row]) {
+fn print(method: &str, rows: &[Row], latencies_ms: &[f64]) {
     println!(
-        "| {method} | found | MMACs | ms | accuracy | random of equal cost | ms | accuracy | best | less accurate |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        "| {method} | found | MMACs | ms | accuracy | random of equal cost | ms | accuracy | best | less accurate | dominated | dominating |\n\
+         |{}",
+        " --- |".repeat(12)
     );
     for weight in WEIGHTS {
-        let Some(found) = rows.iter().find(|row| row.is(weight, "found")) else {
+        let measured = rows.iter().zip(latencies_ms.iter().copied());
+        let Some((found, found_ms)) = measured.clone().find(|(row, _)| row.is(weight, "found"))
+        else {
             continue;
         };
-        let random: Vec<&Row> = rows.iter().filter(|row| row.is(weight, "random")).collect();
+        let random: Vec<(&Row, f64)> = measured
+            .filter(|(row, _)| row.is(weight, "random"))
+            .collect();
         let count = random.len();
-        let mean =
-            |of: fn(&Row) -> f64| random.iter().map(|row| of(row)).sum::<f64>() / count as f64;
-        let accuracy = mean(|row| row.accuracy_percent);
+        let mean = |of: fn(&(&Row, f64)) -> f64| random.iter().map(of).sum::<f64>() / count as f64;
+        let accuracy = mean(|(row, _)| row.accuracy_percent);
         let squares = random
             .iter()
-            .map(|row| (row.accuracy_percent - accuracy).powi(2));
+            .map(|(row, _)| (row.accuracy_percent - accuracy).powi(2));
         let deviation = (squares.sum::<f64>() / (count as f64 - 1.0)).sqrt();
-        let best = random.iter().map(|row| row.accuracy_percent);
-        let worse = random
+        let best = random.iter().map(|(row, _)| row.accuracy_percent);
+        let worse = |row: &Row| row.accuracy_percent < found.accuracy_percent;
+        let better = |row: &Row| row.accuracy_percent > found.accuracy_percent;
+        let less = random.iter().filter(|(row, _)| worse(row));
+        let dominated = less.clone().filter(|(_, ms)| *ms > found_ms);
+        let dominating = random
             .iter()
-            .filter(|row| row.accuracy_percent < found.accuracy_percent);
+            .filter(|(row, ms)| better(row) && *ms <= found_ms);
         println!(
-            "| {weight} | {} | {:.3} | {:.4} | {:.2} % | {count} | {:.4} | {accuracy:.2} ± {deviation:.2} % | {:.2} % | {} |",
+            "| {weight} | {} | {:.3} | {:.4} | {:.2} % | {count} | {:.4} | {accuracy:.2} ± {deviation:.2} % | {:.2} % | {} | {} | {} |",
             found.architecture.replace('|', " "),
             found.macs / 1e6,
-            found.latency_ms,
+            found_ms,
             found.accuracy_percent,
-            mean(|row| row.latency_ms),
+            mean(|(_, ms)| *ms),
             best.fold(f64::NAN, f64::max),
-            worse.count(),
+            less.count(),
+            dominated.count(),
+            dominating.count(),
         );
     }
 }

@@ -3,7 +3,7 @@
 //!     cargo bench --bench supernet -- ranking FOLDER [mnist|cifar10 DATA]
 //!     cargo bench --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
-//! `ranking` trains the cells of NAS-Bench-201, one in each of three stages, together on the digits, or on the first
+//! `ranking` trains the cells of NAS-Bench-201, one in each of three stages of half the channels, together on the digits, or on the first
 //! 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`, and then 30 random cells each alone. A call ends after
 //! nine minutes at the latest; the next one with the same FOLDER goes on. `memory` searches for an epoch on six layers of
 //! so many blocks, all equally wide, and tells the most memory that was resident (on Linux).
@@ -56,17 +56,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             ranking(Path::new(folder), data)
         }
         ["memory", method, choices] => memory(method, choices.parse()?),
-        _ => Err("say `ranking FOLDER [mnist|cifar10 DATA]` or `memory proxylessnas|fbnet CHOICES`".into()),
+        _ => Err(
+            "say `ranking FOLDER [mnist|cifar10 DATA]` or `memory proxylessnas|fbnet CHOICES`"
+                .into(),
+        ),
     }
 }
 
-/// NAS-Bench-201 with one cell in each stage, for the images given.
+/// NAS-Bench-201 with one cell in each stage and half the channels, for the images given.
 fn space(data: &DataSet) -> Result<Space, Box<dyn Error>> {
     let [channels, size, _] = data.train.shape();
     let text = NASBENCH201
         .replace("channels = 3\n", &format!("channels = {channels}\n"))
         .replace("resolution = 32", &format!("resolution = {size}"))
         .replace("repeat = 5", "repeat = 1");
+    let narrower = |text: String, channels: usize| {
+        let halved = format!("channels = {}\n", channels / 2);
+        text.replace(&format!("channels = {channels}\n"), &halved)
+    };
+    let text = [16, 32, 64].into_iter().fold(text, narrower);
     Ok(Space::parse("nasbench201.toml", &text)?)
 }
 

@@ -59,6 +59,12 @@ def square(pads):
     return top, left
 
 
+def whole(constants, others):
+    """The inputs of a node in order: what is no constant is one of the others."""
+    others = iter(others)
+    return [next(others) if constant is None else constant for constant in constants]
+
+
 def call(node, constants, trains):
     """What a node computes, as a function of its inputs that are no constants."""
     take = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
@@ -97,7 +103,11 @@ def call(node, constants, trains):
             constant = next((weight for weight in weights if weight is not None), None)
             return function if constant is None else lambda x: function(x, constant)
         case "Concat":
-            return lambda *parts: torch.cat(parts, take["axis"])
+            return lambda *parts: torch.cat(whole(weights, parts), take["axis"])
+        case "Shape":
+            return lambda x: torch.tensor(x.shape[take["start"] : take["end"]])
+        case "ConstantOfShape":
+            return lambda shape: torch.zeros(shape.tolist())
         case "Reshape":
             lengths = [int(length) for length in weights[1]]
             return lambda x: x.reshape([length or x.shape[axis] for axis, length in enumerate(lengths)])

@@ -90,11 +90,7 @@ impl Progress {
     fn activity(&mut self, activity: Activity) {
         match activity {
             Activity::WaitingForAgent { target } => {
-                let waiting = format!("waiting for an agent that offers {target}");
-                if !self.is_terminal && self.measuring.as_ref() != Some(&waiting) {
-                    let _ = writeln!(std::io::stderr(), "{waiting}");
-                }
-                self.measuring = Some(waiting);
+                self.announce(format!("waiting for an agent that offers {target}"));
             }
             Activity::Measuring {
                 trial,
@@ -104,7 +100,7 @@ impl Progress {
                 self.measuring = Some(format!("{agent} measures trial {trial} on {target}"));
             }
             Activity::Sampling { agent, target, .. } => {
-                self.measuring = Some(format!("{agent} measures networks to learn {target}"));
+                self.announce(format!("{agent} measures networks to learn {target}"));
             }
             Activity::Training {
                 trial,
@@ -134,6 +130,14 @@ impl Progress {
                 self.measuring = Some(line);
             }
         }
+    }
+
+    /// Tells what the study is about for a while; where nothing is drawn, in a line when it begins.
+    fn announce(&mut self, what: String) {
+        if !self.is_terminal && self.measuring.as_ref() != Some(&what) {
+            let _ = writeln!(std::io::stderr(), "{what}");
+        }
+        self.measuring = Some(what);
     }
 
     /// One finished trial in a line.
