@@ -183,7 +183,7 @@ impl Bench {
             }
             _ => {
                 let lambda = [0.06, 0.2, 0.6][at];
-                format!("loss = {{ sum = {{ lambda = {lambda} }} }}\nlearning_rate = 0.03")
+                format!("loss = {{ sum = {{ lambda = {lambda} }} }}\nlearning_rate = 0.1")
             }
         };
         let data = match self.is_cifar10 {

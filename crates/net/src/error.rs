@@ -45,6 +45,19 @@ pub enum NetworkError {
         /// What is missing and what would bring it.
         reason: String,
     },
+    /// A pass takes more memory than is free.
+    #[error(
+        "a pass over {batch_size} images keeps at least {:.1} GiB, and {:.1} GiB of memory are free: take a smaller `batch_size`",
+        gib(.needed), gib(.free)
+    )]
+    Memory {
+        /// Images in a batch.
+        batch_size: usize,
+        /// Bytes that are kept at least.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// A number of threads that cannot be had.
     #[error("cannot start {count} threads: {reason}")]
     Threads {
@@ -77,19 +90,6 @@ pub enum TrainError {
         batch_size: usize,
         /// Images there are.
         images: usize,
-    },
-    /// A step takes more memory than is free.
-    #[error(
-        "a step on {batch_size} images keeps at least {:.1} GiB, and {:.1} GiB of memory are free: take a smaller `batch_size`",
-        gib(.needed), gib(.free)
-    )]
-    Memory {
-        /// Images in a batch.
-        batch_size: usize,
-        /// Bytes that are kept at least.
-        needed: u64,
-        /// Bytes that are free.
-        free: u64,
     },
     /// The loss is no longer a number.
     #[error("the loss became {loss} at step {step}, with a learning rate of {learning_rate:.6}")]

@@ -25,7 +25,7 @@ mod value;
 pub use batches::{Batch, Batches};
 pub use error::{NetworkError, TrainError};
 pub use images::{Images, ImagesError};
-pub use memory::{check_memory, step_bytes};
+pub use memory::{check_memory, pass_bytes};
 pub use network::{Evaluation, Network, evaluate};
 pub use place::check_device;
 pub use score::{ScoreError, score};

@@ -1,19 +1,19 @@
-//! Whether a step of training fits into memory: to be told so is better than to be killed.
+//! Whether a pass over a batch and back fits into memory: to be told so is better than to be killed.
 
 use bespoke_graph::{Graph, Op};
 use bespoke_recipe::TrainingDevice;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::TrainError;
+use crate::NetworkError;
 
 const BYTES_PER_VALUE: u64 = 4;
 /// A parameter, its gradient, and what the step before changed.
 const OF_A_PARAMETER: u64 = 3;
 
-/// Bytes that a step of training keeps at the same time, at least: what each operator yields for each image, which the way
+/// Bytes that a pass over a batch and back keeps at the same time, at least: what each operator yields for each image, which the way
 /// back needs, and the parameters. What lies beside them depends on the device and is left out, so that nothing counts as
 /// too large that would fit.
-pub fn step_bytes(network: &Graph, batch_size: usize) -> u64 {
+pub fn pass_bytes(network: &Graph, batch_size: usize) -> u64 {
     let nodes = network.nodes().iter();
     // A reshape yields its input.
     let own = nodes.filter(|node| !matches!(node.op, Op::Reshape { .. }));
@@ -27,7 +27,7 @@ pub fn step_bytes(network: &Graph, batch_size: usize) -> u64 {
         .saturating_mul(BYTES_PER_VALUE)
 }
 
-/// Says whether a step that keeps so many bytes fits into this machine's memory, as much of it as is free, swap included.
+/// Says whether a pass that keeps so many bytes fits into this machine's memory, as much of it as is free, swap included.
 /// What a GPU has is not asked.
 ///
 /// # Errors
@@ -36,7 +36,7 @@ pub fn check_memory(
     needed: u64,
     batch_size: usize,
     device: TrainingDevice,
-) -> Result<(), TrainError> {
+) -> Result<(), NetworkError> {
     if device == TrainingDevice::LibtorchCuda {
         return Ok(());
     }
@@ -49,7 +49,7 @@ pub fn check_memory(
     match needed > free {
         // Nobody tells what is free on this system.
         _ if of_machine == 0 => Ok(()),
-        true => Err(TrainError::Memory {
+        true => Err(NetworkError::Memory {
             batch_size,
             needed,
             free,
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn step_keeps_what_operators_yield_and_each_parameter_three_times() {
+    fn pass_keeps_what_operators_yield_and_each_parameter_three_times() {
         let (mut builder, input) = Graph::builder(&[1, 4, 4]);
         let op = Op::Conv(Convolution::same(2, 3, 1, 1));
         let conv = builder.push("conv", op, &[input]).unwrap();
@@ -77,7 +77,7 @@ mod tests {
         let flat = builder.push("flat", flat, &[conv]).unwrap();
         let graph = builder.finish(flat).unwrap();
         // 16 values of an input, 32 of an output, and 18 weights.
-        assert_eq!(step_bytes(&graph, 10), ((16 + 32) * 10 + 3 * 18) * 4);
+        assert_eq!(pass_bytes(&graph, 10), ((16 + 32) * 10 + 3 * 18) * 4);
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
         let error = check_memory(1 << 60, 64, TrainingDevice::Flex).unwrap_err();
         let told = error.to_string();
         assert!(
-            told.starts_with("a step on 64 images keeps at least 1073741824.0 GiB, and"),
+            told.starts_with("a pass over 64 images keeps at least 1073741824.0 GiB, and"),
             "{told}"
         );
         assert!(check_memory(1 << 60, 64, TrainingDevice::LibtorchCuda).is_ok());

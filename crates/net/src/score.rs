@@ -12,9 +12,10 @@ mod tests;
 mod zen;
 
 use bespoke_graph::{Graph, GraphError};
-use bespoke_recipe::ScoreName;
+use bespoke_recipe::{ScoreName, TrainingDevice};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::memory::{check_memory, pass_bytes};
 use crate::network::{check_images, ends_in_softmax};
 use crate::{Images, NetworkError};
 
@@ -111,6 +112,8 @@ impl Subject<'_> {
     fn images(&self, score: ScoreName) -> Result<&Images, ScoreError> {
         let images = self.images.ok_or(ScoreError::NoImages { score })?;
         check_images(&self.graph, images)?;
+        let batch = images.count();
+        check_memory(pass_bytes(&self.graph, batch), batch, TrainingDevice::Flex)?;
         Ok(images)
     }
 

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::batches::{Batch, Batches};
 use crate::body::Body;
-use crate::memory::{check_memory, step_bytes};
+use crate::memory::{check_memory, pass_bytes};
 use crate::network::{check_images, ends_in_softmax};
 use crate::place::Place;
 use crate::{Images, TrainError};
@@ -71,7 +71,7 @@ impl Trainer {
             let node = graph.node(graph.output()).name.clone();
             return Err(TrainError::Probabilities { node });
         }
-        let needed = step_bytes(graph, recipe.batch_size);
+        let needed = pass_bytes(graph, recipe.batch_size);
         check_memory(needed, recipe.batch_size, recipe.device)?;
         let place = Place::open(recipe.device)?.autodiff();
         let body = Body::new(model, place.device());

@@ -118,8 +118,8 @@ impl Search {
             Differentiable::Proxylessnas(_) => 2,
         };
         let batch_size = config.recipe.batch_size;
-        let needed = config.paths.step_bytes(batch_size, at_once);
-        check_memory(needed, batch_size, config.recipe.device)?;
+        let needed = config.paths.pass_bytes(batch_size, at_once);
+        check_memory(needed, batch_size, config.recipe.device).map_err(TrainError::from)?;
         let part = |is_fifth: bool| {
             let of_part = (0..images.count()).filter(|at| (at % 5 == 4) == is_fifth);
             let of_part = images.select(&of_part.collect::<Vec<_>>());

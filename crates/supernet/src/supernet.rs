@@ -6,7 +6,7 @@ use bespoke_accuracy::DataSet;
 use bespoke_graph::{Graph, Model, Weights};
 use bespoke_net::{
     Batches, EpochReport, Evaluation, Images, SharedState, SharedWeights, TrainError, check_memory,
-    evaluate, step_bytes,
+    evaluate, pass_bytes,
 };
 use bespoke_recipe::{Augment, Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
@@ -82,8 +82,8 @@ impl Supernet {
         }
         let sampler = Sampler::new(&space, sampling)?;
         let largest = network(&space, sampler.largest())?;
-        let needed = step_bytes(&largest, recipe.batch_size);
-        check_memory(needed, recipe.batch_size, recipe.device)?;
+        let needed = pass_bytes(&largest, recipe.batch_size);
+        check_memory(needed, recipe.batch_size, recipe.device).map_err(TrainError::from)?;
         let mut supernet = Self {
             weights: SharedWeights::new(recipe, seed)?,
             space,

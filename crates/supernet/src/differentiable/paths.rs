@@ -1,7 +1,7 @@
 //! The layers of a space in which blocks are chosen.
 
 use bespoke_graph::Graph;
-use bespoke_net::{Mixture, step_bytes};
+use bespoke_net::{Mixture, pass_bytes};
 use bespoke_space::{Architecture, Space};
 
 use crate::SupernetError;
@@ -85,10 +85,10 @@ impl Paths {
         self.layers.iter().flat_map(|layer| &layer.paths)
     }
 
-    /// Bytes that a step keeps at least when so many paths of each layer are computed, the largest ones.
-    pub(crate) fn step_bytes(&self, batch_size: usize, paths: usize) -> u64 {
+    /// Bytes that a pass keeps at least when so many paths of each layer are computed, the largest ones.
+    pub(crate) fn pass_bytes(&self, batch_size: usize, paths: usize) -> u64 {
         let of_layer = |layer: &Layer| -> u64 {
-            let bytes = |path| step_bytes(path, batch_size);
+            let bytes = |path| pass_bytes(path, batch_size);
             let mut bytes: Vec<u64> = layer.paths.iter().map(bytes).collect();
             bytes.sort_unstable_by(|a, b| b.cmp(a));
             let computed = bytes.into_iter().take(paths);

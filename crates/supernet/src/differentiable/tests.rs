@@ -228,3 +228,29 @@ fn space_whose_choices_are_no_blocks_is_refused_by_its_decision() {
         "`space` cannot be searched by its blocks: `stem.channels` changes more than one layer"
     );
 }
+
+#[test]
+fn search_that_memory_cannot_hold_is_refused_before_any_weight_is_drawn() {
+    let text = SPACE.replace(
+        "channels = 8\n[[stage]]\nblock",
+        "channels = 1_000_000_000\n[[stage]]\nblock",
+    );
+    let config = SearchConfig {
+        paths: Paths::new(Space::parse("test.toml", &text).unwrap()).unwrap(),
+        method: Differentiable::Fbnet(FbnetSettings::default()),
+        recipe: Recipe::default(),
+        seed: 1,
+    };
+    let refused = Search::new(config, &DataSet::digits().train);
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("images keeps at least"), "{told}");
+}
+
+#[test]
+fn pass_of_a_search_keeps_the_largest_paths_of_each_layer() {
+    let paths = paths();
+    let [one, two, all] = [1, 2, usize::MAX].map(|count| paths.pass_bytes(64, count));
+    // Beside the blocks with expansions of 1 and 4, a third leaves the layer out.
+    assert!(one < two && two <= all, "{one} {two} {all}");
+    assert!(two - one < one, "{one} {two}");
+}

@@ -241,3 +241,16 @@ fn a_batch_of_more_images_than_there_are_is_refused_at_once() {
         "a batch takes 5000 images, there are 1438"
     );
 }
+
+#[test]
+fn networks_that_memory_cannot_hold_are_refused_before_any_weight_is_drawn() {
+    let text = ELASTIC.replace("choose = [8, 16]", "choose = [8, 1_000_000_000]");
+    let space = Space::parse("elastic.toml", &text).unwrap();
+    let digits = Arc::new(DataSet::digits());
+    let refused = Supernet::new(space, digits, &recipe(1), Sampling::Uniform, 1);
+    let told = refused.err().unwrap().to_string();
+    assert!(
+        told.starts_with("a pass over 64 images keeps at least"),
+        "{told}"
+    );
+}
