@@ -9,6 +9,7 @@ use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, LayerNorm, LayerNormConfig, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation};
 
+use crate::kernels::{convolve, normalise};
 use crate::value::Value;
 
 /// What a node computes, with its parameters as tensors.
@@ -71,15 +72,15 @@ impl Layer {
         }
         let (input, dims) = (inputs.remove(0), &dims[0]);
         match self {
-            Self::Conv(conv) => Value::Maps(conv.forward(input.maps(image(dims)))),
+            Self::Conv(conv) => Value::Maps(convolve(conv, input.maps(image(dims)))),
             Self::MaxPool(pool) => Value::Maps(pool.forward(input.maps(image(dims)))),
             Self::AvgPool(pool) => Value::Maps(pool.forward(input.maps(image(dims)))),
             Self::BatchNorm(norm) => match input {
-                Value::Maps(maps) => Value::Maps(norm.forward(maps)),
+                Value::Maps(maps) => Value::Maps(normalise(norm, maps)),
                 flat => {
                     let rest = dims[1..].iter().product();
                     let shape = [flat.batch(), dims[0], rest];
-                    rows(norm.forward(flat.reshape::<3>(shape)), shape[0])
+                    rows(normalise(norm, flat.reshape::<3>(shape)), shape[0])
                 }
             },
             Self::Linear(linear) => {

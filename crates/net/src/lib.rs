@@ -10,6 +10,7 @@ mod batches;
 mod body;
 mod error;
 mod images;
+mod kernels;
 mod layer;
 #[cfg(feature = "libtorch")]
 pub mod libtorch;

@@ -1,5 +1,7 @@
 //! libtorch as a whole process has it: its version, its threads and its part for GPUs.
 
+pub(crate) mod gradients;
+
 use std::{cell::Cell, error::Error, sync::OnceLock};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};

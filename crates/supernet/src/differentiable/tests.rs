@@ -231,10 +231,9 @@ fn space_whose_choices_are_no_blocks_is_refused_by_its_decision() {
 
 #[test]
 fn search_that_memory_cannot_hold_is_refused_before_any_weight_is_drawn() {
-    let text = SPACE.replace(
-        "channels = 8\n[[stage]]\nblock",
-        "channels = 1_000_000_000\n[[stage]]\nblock",
-    );
+    let text = SPACE
+        .replace("resolution = 8", "resolution = 4096")
+        .replace("channels = 8\n", "channels = 8192\n");
     let config = SearchConfig {
         paths: Paths::new(Space::parse("test.toml", &text).unwrap()).unwrap(),
         method: Differentiable::Fbnet(FbnetSettings::default()),

@@ -244,7 +244,9 @@ fn a_batch_of_more_images_than_there_are_is_refused_at_once() {
 
 #[test]
 fn networks_that_memory_cannot_hold_are_refused_before_any_weight_is_drawn() {
-    let text = ELASTIC.replace("choose = [8, 16]", "choose = [8, 1_000_000_000]");
+    let text = ELASTIC
+        .replace("resolution = 8", "resolution = 4096")
+        .replace("choose = [8, 16]", "choose = [8, 8192]");
     let space = Space::parse("elastic.toml", &text).unwrap();
     let digits = Arc::new(DataSet::digits());
     let refused = Supernet::new(space, digits, &recipe(1), Sampling::Uniform, 1);

@@ -1,0 +1,409 @@
+//! The operations on Burn's own backend for processors.
+
+use burn::backend::{
+    Flex, TensorMetadata,
+    ops::{ConvOptions, ModuleOps},
+    tensor::FloatTensor,
+};
+use burn::tensor::TensorData;
+use rayon::prelude::*;
+
+use super::{Gradients, Kernels};
+
+/// So many sums run side by side, so that the processor can add as many at a time.
+const LANES: usize = 16;
+
+/// A depthwise convolution of one channel of one image.
+struct Plane {
+    /// Height and width of what goes in and of what comes out.
+    input: [usize; 2],
+    output: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+}
+
+/// One tap of the kernel on one row: the places of as many values.
+struct Row {
+    tap: usize,
+    output: usize,
+    input: usize,
+    count: usize,
+}
+
+/// Values `[images, channels, ...]`, of which each channel of an image has as many.
+struct Channels {
+    images: usize,
+    channels: usize,
+    each: usize,
+}
+
+// === impl Kernels ===
+
+impl Kernels for Flex {
+    fn convolve(
+        maps: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self> {
+        let Some(plane) = Plane::of(&maps, &weights, &options) else {
+            return Self::conv2d(maps, weights, None, options);
+        };
+        let [images, channels, _, _] = maps.shape().dims();
+        let (maps, weights) = (maps.to_contiguous(), weights.to_contiguous());
+        let (maps, weights) = (values(&maps), values(&weights));
+        let [inputs, outputs, taps] = plane.elements();
+        let mut result = vec![0.0; images * channels * outputs];
+        let planes = result.par_chunks_mut(outputs).zip(maps.par_chunks(inputs));
+        planes.enumerate().for_each(|(at, (result, maps))| {
+            let weights = &weights[(at % channels) * taps..][..taps];
+            plane.rows(|row| plane.read(maps, &row, weights[row.tap], result));
+        });
+        let [height, width] = plane.output;
+        tensor(result, [images, channels, height, width])
+    }
+
+    fn normalise(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (shape, channels) = (input.shape(), Channels::of(&input));
+        let contiguous = input.to_contiguous();
+        let input = values(&contiguous);
+        let count = channels.count();
+        let statistics: Vec<[f32; 2]> = (0..channels.channels)
+            .into_par_iter()
+            .map(|channel| {
+                let mean = channels.sum(channel, input, input, |x, _| x) / count;
+                let centre = mean as f32;
+                let square = |x: f32, _| (x - centre) * (x - centre);
+                let squares = channels.sum(channel, input, input, square);
+                [centre, (squares / count) as f32]
+            })
+            .collect();
+        let (scale, shift) = (scale.to_contiguous(), shift.to_contiguous());
+        let lines: Vec<[f32; 2]> = (statistics.iter())
+            .zip(values(&scale).iter().zip(values(&shift)))
+            .map(|([mean, variance], (scale, shift))| {
+                let slope = scale / (variance + epsilon as f32).sqrt();
+                [slope, shift - mean * slope]
+            })
+            .collect();
+        let mut result = vec![0.0; input.len()];
+        let planes = result
+            .par_chunks_mut(channels.each)
+            .zip(input.par_chunks(channels.each));
+        planes.enumerate().for_each(|(at, (result, input))| {
+            let [slope, shift] = lines[at % channels.channels];
+            for (result, x) in result.iter_mut().zip(input) {
+                *result = slope * x + shift;
+            }
+        });
+        let [mean, variance] = [0, 1].map(|which| {
+            let of_channels = statistics.iter().map(|statistics| statistics[which]);
+            tensor(of_channels.collect(), [channels.channels])
+        });
+        (tensor(result, shape), mean, variance)
+    }
+}
+
+// === impl Gradients ===
+
+impl Gradients for Flex {
+    fn convolved(
+        maps: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        asked: [bool; 2],
+    ) -> [Option<FloatTensor<Self>>; 2] {
+        let Some(plane) = Plane::of(&maps, &weights, &options) else {
+            let (x, w, y) = (maps, weights, gradient);
+            let by_maps =
+                || Self::conv2d_x_backward(x.clone(), w.clone(), y.clone(), options.clone());
+            let by_maps = asked[0].then(by_maps);
+            let by_weights = || Self::conv2d_weight_backward(x, w, y, options);
+            return [by_maps, asked[1].then(by_weights)];
+        };
+        let (maps, weights) = (maps.to_contiguous(), weights.to_contiguous());
+        let gradient = gradient.to_contiguous();
+        let by_maps = || {
+            let result = plane.by_maps(values(&weights), values(&gradient));
+            tensor(result, maps.shape())
+        };
+        let by_weights = || {
+            let result = plane.by_weights(values(&maps), values(&gradient), weights.shape()[0]);
+            tensor(result, weights.shape())
+        };
+        [asked[0].then(by_maps), asked[1].then(by_weights)]
+    }
+
+    fn normalised(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        [mean, variance]: [FloatTensor<Self>; 2],
+        gradient: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> [FloatTensor<Self>; 3] {
+        let (shape, channels) = (input.shape(), Channels::of(&input));
+        let (input, gradient) = (input.to_contiguous(), gradient.to_contiguous());
+        let (input, gradient) = (values(&input), values(&gradient));
+        let [scale, mean, variance] = [scale, mean, variance].map(|one| one.to_contiguous());
+        let (scale, mean, variance) = (values(&scale), values(&mean), values(&variance));
+        let sums: Vec<[f64; 2]> = (0..channels.channels)
+            .into_par_iter()
+            .map(|channel| {
+                let centre = mean[channel];
+                [
+                    channels.sum(channel, gradient, gradient, |y, _| y),
+                    channels.sum(channel, gradient, input, |y, x| y * (x - centre)),
+                ]
+            })
+            .collect();
+        let inverse = |channel: usize| 1.0 / (f64::from(variance[channel]) + epsilon).sqrt();
+        // With x̂ the normal values and n their number, the gradient by x is
+        // scale / deviation · (y − Σy / n − x̂ Σ(y x̂) / n): a line in y and x.
+        let line = |(channel, [plain, product]): (usize, &[f64; 2])| {
+            let (inverse, count) = (inverse(channel), channels.count());
+            let slope = f64::from(scale[channel]) * inverse;
+            let by_input = -slope * inverse * inverse * product / count;
+            let rest = -slope * plain / count - by_input * f64::from(mean[channel]);
+            [slope, by_input, rest].map(|part| part as f32)
+        };
+        let lines: Vec<[f32; 3]> = sums.iter().enumerate().map(line).collect();
+        let mut result = vec![0.0; input.len()];
+        let both = input
+            .par_chunks(channels.each)
+            .zip(gradient.par_chunks(channels.each));
+        let planes = result.par_chunks_mut(channels.each).zip(both);
+        planes
+            .enumerate()
+            .for_each(|(at, (result, (input, gradient)))| {
+                let [slope, by_input, rest] = lines[at % channels.channels];
+                for (result, (x, y)) in result.iter_mut().zip(input.iter().zip(gradient)) {
+                    *result = slope * y + by_input * x + rest;
+                }
+            });
+        let by_scale = sums
+            .iter()
+            .enumerate()
+            .map(|(channel, [_, product])| (product * inverse(channel)) as f32);
+        let by_shift = sums.iter().map(|[plain, _]| *plain as f32);
+        [
+            tensor(result, shape),
+            tensor(by_scale.collect(), [channels.channels]),
+            tensor(by_shift.collect(), [channels.channels]),
+        ]
+    }
+}
+
+// === impl Plane ===
+
+impl Plane {
+    /// The planes of a convolution, where it is depthwise.
+    fn of(
+        maps: &FloatTensor<Flex>,
+        weights: &FloatTensor<Flex>,
+        options: &ConvOptions<2>,
+    ) -> Option<Self> {
+        let [_, channels, height, width] = maps.shape().dims();
+        let [filters, of_group, kernel_height, kernel_width] = weights.shape().dims();
+        let is_depthwise = options.groups == channels && filters == channels && of_group == 1;
+        if !is_depthwise || options.dilation != [1, 1] {
+            return None;
+        }
+        let (input, kernel) = ([height, width], [kernel_height, kernel_width]);
+        let padding = options.padding.map(|(before, _)| before);
+        let length = |axis: usize| {
+            let (before, after) = options.padding[axis];
+            (input[axis] + before + after - kernel[axis]) / options.stride[axis] + 1
+        };
+        Some(Self {
+            input,
+            output: [length(0), length(1)],
+            kernel,
+            stride: options.stride,
+            padding,
+        })
+    }
+
+    /// Of the input, the output and the kernel.
+    fn elements(&self) -> [usize; 3] {
+        [self.input, self.output, self.kernel].map(|[height, width]| height * width)
+    }
+
+    /// The outputs along an axis whose input for a tap is no padding, and the input of the first.
+    fn span(&self, axis: usize, tap: usize) -> (std::ops::Range<usize>, usize) {
+        let (stride, padding) = (self.stride[axis], self.padding[axis]);
+        let first = padding.saturating_sub(tap).div_ceil(stride);
+        let end = (self.input[axis] + padding)
+            .saturating_sub(tap)
+            .div_ceil(stride);
+        let outputs = first..end.min(self.output[axis]).max(first);
+        (outputs, (first * stride + tap).saturating_sub(padding))
+    }
+
+    /// All that is multiplied, row by row.
+    fn rows(&self, mut visit: impl FnMut(Row)) {
+        let [height, width] = self.kernel;
+        for y in 0..height {
+            let (rows, first_row) = self.span(0, y);
+            for x in 0..width {
+                let (columns, first) = self.span(1, x);
+                if columns.is_empty() {
+                    continue;
+                }
+                for (at, row) in rows.clone().enumerate() {
+                    visit(Row {
+                        tap: y * width + x,
+                        output: row * self.output[1] + columns.start,
+                        input: (first_row + at * self.stride[0]) * self.input[1] + first,
+                        count: columns.len(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Adds a row of the input, times a weight, to a row of the output.
+    fn read(&self, input: &[f32], row: &Row, weight: f32, output: &mut [f32]) {
+        let output = output[row.output..][..row.count].iter_mut();
+        match self.stride[1] {
+            1 => {
+                let input = &input[row.input..][..row.count];
+                output.zip(input).for_each(|(y, x)| *y += weight * x);
+            }
+            stride => {
+                let input = input[row.input..].iter().step_by(stride);
+                output.zip(input).for_each(|(y, x)| *y += weight * x);
+            }
+        }
+    }
+
+    /// Adds a row of the output, times a weight, to a row of the input.
+    fn write(&self, output: &[f32], row: &Row, weight: f32, input: &mut [f32]) {
+        let output = &output[row.output..][..row.count];
+        match self.stride[1] {
+            1 => {
+                let input = input[row.input..][..row.count].iter_mut();
+                input.zip(output).for_each(|(x, y)| *x += weight * y);
+            }
+            stride => {
+                let input = input[row.input..].iter_mut().step_by(stride);
+                input.zip(output).for_each(|(x, y)| *x += weight * y);
+            }
+        }
+    }
+
+    /// Adds the products of a row of the input and one of the output to sums, in turn.
+    fn dot(&self, input: &[f32], output: &[f32], row: &Row, lanes: &mut [f32; LANES]) {
+        let output = &output[row.output..][..row.count];
+        match self.stride[1] {
+            1 => {
+                let input = &input[row.input..][..row.count];
+                add(lanes, output, input, |y, x| y * x);
+            }
+            stride => {
+                let input = input[row.input..].iter().step_by(stride);
+                lanes[0] += output.iter().zip(input).map(|(y, x)| y * x).sum::<f32>();
+            }
+        }
+    }
+
+    fn by_maps(&self, weights: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let [inputs, outputs, taps] = self.elements();
+        let mut result = vec![0.0; gradient.len() / outputs * inputs];
+        let planes = result
+            .par_chunks_mut(inputs)
+            .zip(gradient.par_chunks(outputs));
+        planes.enumerate().for_each(|(at, (result, gradient))| {
+            let weights = &weights[(at * taps) % weights.len()..][..taps];
+            self.rows(|row| self.write(gradient, &row, weights[row.tap], result));
+        });
+        result
+    }
+
+    fn by_weights(&self, maps: &[f32], gradient: &[f32], channels: usize) -> Vec<f32> {
+        let [inputs, outputs, taps] = self.elements();
+        let mut result = vec![0.0; channels * taps];
+        result
+            .par_chunks_mut(taps)
+            .enumerate()
+            .for_each(|(channel, result)| {
+                let mut sums = vec![0.0f64; taps];
+                let images = maps
+                    .chunks(channels * inputs)
+                    .zip(gradient.chunks(channels * outputs));
+                for (maps, gradient) in images {
+                    let maps = &maps[channel * inputs..][..inputs];
+                    let gradient = &gradient[channel * outputs..][..outputs];
+                    let mut lanes = vec![[0.0; LANES]; taps];
+                    self.rows(|row| self.dot(maps, gradient, &row, &mut lanes[row.tap]));
+                    for (sum, lanes) in sums.iter_mut().zip(lanes) {
+                        *sum += f64::from(lanes.iter().sum::<f32>());
+                    }
+                }
+                for (result, sum) in result.iter_mut().zip(sums) {
+                    *result = sum as f32;
+                }
+            });
+        result
+    }
+}
+
+// === impl Channels ===
+
+impl Channels {
+    fn of(values: &FloatTensor<Flex>) -> Self {
+        let shape = values.shape();
+        let (images, channels) = (shape[0], shape[1]);
+        Self {
+            images,
+            channels,
+            each: shape.num_elements() / (images * channels),
+        }
+    }
+
+    /// Values of one channel in all images.
+    fn count(&self) -> f64 {
+        (self.images * self.each) as f64
+    }
+
+    /// The sum over all of a channel's places of what is made of two values there.
+    fn sum(&self, channel: usize, a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f64 {
+        let of_image = |image: usize| {
+            let first = (image * self.channels + channel) * self.each;
+            let mut lanes = [0.0; LANES];
+            let (a, b) = (&a[first..][..self.each], &b[first..][..self.each]);
+            add(&mut lanes, a, b, &of);
+            f64::from(lanes.iter().sum::<f32>())
+        };
+        (0..self.images).map(of_image).sum()
+    }
+}
+
+// === helpers ===
+
+fn values(tensor: &FloatTensor<Flex>) -> &[f32] {
+    tensor.as_slice().expect("it is contiguous")
+}
+
+fn tensor(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FloatTensor<Flex> {
+    FloatTensor::<Flex>::from_data(TensorData::new(values, shape.into()))
+}
+
+/// Adds what is made of two values at each place to sums, in turn.
+fn add(lanes: &mut [f32; LANES], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
+    let (whole, rest) = a.as_chunks::<LANES>();
+    let (other, other_rest) = b.as_chunks::<LANES>();
+    for (a, b) in whole.iter().zip(other) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += of(*a, *b);
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
+        *lane += of(*a, *b);
+    }
+}

@@ -1,0 +1,83 @@
+//! The operations on libtorch.
+
+use burn::backend::{
+    LibTorch,
+    ops::{ConvOptions, ModuleOps},
+    tensor::FloatTensor,
+};
+use tch::Tensor;
+
+use super::{Gradients, Kernels};
+use crate::libtorch::gradients::{self, Steps};
+
+impl Kernels for LibTorch {
+    fn convolve(
+        maps: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d(maps, weights, None, options)
+    }
+
+    fn normalise(
+        values: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (values, scale) = (values.tensor, scale.tensor);
+        let none = None::<&Tensor>;
+        let (normal, mean, inverse) = Tensor::native_batch_norm(
+            &values,
+            Some(&scale),
+            Some(&shift.tensor),
+            none,
+            none,
+            true,
+            0.0,
+            epsilon,
+        );
+        // The last is 1 / √(variance + ε).
+        let variance = inverse.pow_tensor_scalar(-2) - epsilon;
+        let [normal, mean, variance] = [normal, mean, variance].map(FloatTensor::<Self>::new);
+        (normal, mean, variance)
+    }
+}
+
+impl Gradients for LibTorch {
+    fn convolved(
+        maps: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        asked: [bool; 2],
+    ) -> [Option<FloatTensor<Self>>; 2] {
+        let tensors = [&gradient.tensor, &maps.tensor, &weights.tensor];
+        let steps = Steps {
+            stride: options.stride,
+            padding: options.padding.map(|(before, _)| before),
+            dilation: options.dilation,
+            groups: options.groups,
+        };
+        let told = gradients::convolved(tensors, &steps, asked);
+        told.map(|tensor| tensor.map(FloatTensor::<Self>::new))
+    }
+
+    fn normalised(
+        values: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        [mean, variance]: [FloatTensor<Self>; 2],
+        gradient: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> [FloatTensor<Self>; 3] {
+        let inverse = (variance.tensor + epsilon).rsqrt();
+        let tensors = [
+            &gradient.tensor,
+            &values.tensor,
+            &scale.tensor,
+            &mean.tensor,
+            &inverse,
+        ];
+        gradients::normalised(tensors, epsilon).map(FloatTensor::<Self>::new)
+    }
+}
