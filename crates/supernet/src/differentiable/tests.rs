@@ -232,8 +232,9 @@ fn space_whose_choices_are_no_blocks_is_refused_by_its_decision() {
 #[test]
 fn search_that_memory_cannot_hold_is_refused_before_any_weight_is_drawn() {
     let text = SPACE
-        .replace("resolution = 8", "resolution = 4096")
-        .replace("channels = 8\n", "channels = 8192\n");
+        .replace("resolution = 8", "resolution = 2048")
+        .replace("channels = 8\n", "channels = 16\n")
+        .replace("repeat = 2", "repeat = 64");
     let config = SearchConfig {
         paths: Paths::new(Space::parse("test.toml", &text).unwrap()).unwrap(),
         method: Differentiable::Fbnet(FbnetSettings::default()),
