@@ -12,6 +12,8 @@
 //! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise. A call ends after nine
 //! minutes; the next one with the same arguments goes on.
 
+mod device;
+
 use std::{
     error::Error,
     fs,
@@ -26,8 +28,8 @@ use std::{
 
 use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
 use bespoke_graph::{ExportOptions, Model, Weights};
-use bespoke_net::{Images, check_device};
-use bespoke_recipe::{Augment, DataSetName, Recipe, TrainingDevice};
+use bespoke_net::Images;
+use bespoke_recipe::{Augment, DataSetName, Recipe};
 use bespoke_space::Space;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -161,7 +163,7 @@ impl Bench {
             batch_size: 64,
             learning_rate: 0.1,
             augment: Augment::Shift { pixels: 1 },
-            device: device(),
+            device: device::device(),
             ..Recipe::default()
         }
     }
@@ -417,13 +419,6 @@ impl Row {
 }
 
 // === helpers ===
-
-fn device() -> TrainingDevice {
-    match check_device(TrainingDevice::Libtorch) {
-        Ok(()) => TrainingDevice::Libtorch,
-        Err(_) => TrainingDevice::Flex,
-    }
-}
 
 /// Writes images in CIFAR-10's own format.
 fn write(data: &DataSet, folder: &Path) -> Outcome<()> {

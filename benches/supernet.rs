@@ -10,6 +10,9 @@
 //!
 //! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise.
 
+mod device;
+mod nasbench201;
+
 use std::{
     error::Error,
     fs,
@@ -20,11 +23,9 @@ use std::{
 };
 
 use bespoke_accuracy::{DataSet, Decision, Evaluator, Training};
-use bespoke_net::check_device;
 use bespoke_predict::{kendall_tau_b, spearman};
 use bespoke_recipe::{
     Augment, DataSetName, Differentiable, FbnetSettings, ProxylessnasSettings, Recipe, Sampling,
-    TrainingDevice,
 };
 use bespoke_space::{Architecture, Space};
 use bespoke_supernet::{
@@ -33,7 +34,6 @@ use bespoke_supernet::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-const NASBENCH201: &str = include_str!("../search_spaces/nasbench201.toml");
 const NETWORKS: usize = 30;
 const SUPERNET_EPOCHS: u32 = 120;
 const ALONE_EPOCHS: u32 = 20;
@@ -66,15 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// NAS-Bench-201 with one cell in each stage and half the channels, for the images given.
 fn space(data: &DataSet) -> Result<Space, Box<dyn Error>> {
     let [channels, size, _] = data.train.shape();
-    let text = NASBENCH201
+    let text = nasbench201::source(8).ok_or("the space is not shipped")?;
+    let text = text
         .replace("channels = 3\n", &format!("channels = {channels}\n"))
         .replace("resolution = 32", &format!("resolution = {size}"))
         .replace("repeat = 5", "repeat = 1");
-    let narrower = |text: String, channels: usize| {
-        let halved = format!("channels = {}\n", channels / 2);
-        text.replace(&format!("channels = {channels}\n"), &halved)
-    };
-    let text = [16, 32, 64].into_iter().fold(text, narrower);
     Ok(Space::parse("nasbench201.toml", &text)?)
 }
 
@@ -85,15 +81,8 @@ fn recipe(data: &DataSet, epochs: u32) -> Recipe {
         batch_size: 64,
         learning_rate: 0.1,
         augment: Augment::Shift { pixels: 1 },
-        device: device(),
+        device: device::device(),
         ..Recipe::default()
-    }
-}
-
-fn device() -> TrainingDevice {
-    match check_device(TrainingDevice::Libtorch) {
-        Ok(()) => TrainingDevice::Libtorch,
-        Err(_) => TrainingDevice::Flex,
     }
 }
 

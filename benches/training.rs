@@ -10,6 +10,7 @@
 //!
 //! All use as many threads as there are cores for the process: `taskset -c 0` makes it one.
 
+mod nasbench201;
 #[path = "python/python.rs"]
 mod python;
 
@@ -128,18 +129,9 @@ fn networks(
     room: PathBuf,
     rng: &mut ChaCha8Rng,
 ) -> Result<Vec<Network>, Box<dyn Error>> {
-    let text = Space::builtin_source("nasbench201").ok_or("the space is not shipped")?;
-    let narrower = |text: String, times: usize| {
-        text.replace(
-            &format!("channels = {}\n", 16 * times),
-            &format!("channels = {}\n", channels * times),
-        )
-    };
-    let text = [4, 2, 1].into_iter().fold(text.to_owned(), narrower);
-    let space = Space::parse(
-        "nasbench201.toml",
-        &text.replace("repeat = 5", "repeat = 1"),
-    )?;
+    let text = nasbench201::source(channels).ok_or("the space is not shipped")?;
+    let text = text.replace("repeat = 5", "repeat = 1");
+    let space = Space::parse("nasbench201.toml", &text)?;
     let drawn = (0..NETWORKS).map(|at| {
         let architecture = space.sample(rng);
         let plain = space.lower(&architecture)?.live();

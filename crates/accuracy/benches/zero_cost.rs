@@ -10,6 +10,9 @@
 //! Prints the rank correlations with the accuracy, a cell without a score being ranked last, how many those are, and the
 //! milliseconds that a cell takes: lowering apart, drawing its weights included.
 
+#[path = "../../../benches/nasbench201.rs"]
+mod nasbench201;
+
 use std::{error::Error, fs, path::Path, time::Instant};
 
 use bespoke_accuracy::{DataSet, majority_vote};
@@ -77,14 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Random rows of the table, lowered with that many channels in the first stage, twice and four times as many behind.
 fn cells(tables: &Path, count: usize, channels: usize) -> Result<Vec<Cell>, Box<dyn Error>> {
-    let text = Space::builtin_source("nasbench201").ok_or("the space is not shipped")?;
-    let narrower = |text: String, times: usize| {
-        text.replace(
-            &format!("channels = {}\n", 16 * times),
-            &format!("channels = {}\n", channels * times),
-        )
-    };
-    let text = [4, 2, 1].into_iter().fold(text.to_owned(), narrower);
+    let text = nasbench201::source(channels).ok_or("the space is not shipped")?;
     let space = Space::parse("nasbench201.toml", &text)?;
     let table = fs::read_to_string(tables.join("nasbench201_accuracy_percent.csv"))?;
     let mut rows = table.lines();

@@ -1,5 +1,5 @@
 use bespoke_recipe::TrainingDevice;
-use burn::module::{Param, RunningState};
+use burn::module::{Param, ParamId, RunningState};
 use burn::tensor::{Device, TensorData};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -70,7 +70,7 @@ fn convolutions_and_their_gradients_are_those_of_burn() {
             let dims = [filters, channels / groups, kernel[0], kernel[1]];
             let weights = noise(dims, &mut rng, &device);
             let layer = |weights: &Tensor<4>| Conv2d {
-                weight: Param::initialized(burn::module::ParamId::new(), weights.clone()),
+                weight: Param::initialized(ParamId::new(), weights.clone()),
                 bias: None,
                 stride,
                 kernel_size: kernel,
@@ -99,36 +99,32 @@ fn normalisation_its_gradients_and_its_statistics_are_those_of_burn() {
         for [images, channels, height, width] in [[4, 3, 5, 7], [2, 5, 1, 1], [3, 1, 6, 6]] {
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let input = noise([images, channels, height, width], &mut rng, &device).add_scalar(2.0);
-            let scale = noise([channels], &mut rng, &device);
-            let shift = noise([channels], &mut rng, &device);
-            let layer = || BatchNorm {
-                gamma: Param::initialized(burn::module::ParamId::new(), scale.clone()),
-                beta: Param::initialized(burn::module::ParamId::new(), shift.clone()),
+            let scale: Tensor<1> = noise([channels], &mut rng, &device);
+            let shift: Tensor<1> = noise([channels], &mut rng, &device);
+            let tensors = [
+                input,
+                scale.reshape([1, channels, 1, 1]),
+                shift.reshape([1, channels, 1, 1]),
+            ];
+            let parameter = |leaf: &Tensor<4>| {
+                Param::initialized(ParamId::new(), leaf.clone().reshape([channels]))
+            };
+            let layer = |[_, scale, shift]: &[Tensor<4>; 3]| BatchNorm {
+                gamma: parameter(scale),
+                beta: parameter(shift),
                 training: Param::from_bool(true),
                 running_mean: RunningState::new(Tensor::zeros([channels], &device)),
                 running_var: RunningState::new(Tensor::ones([channels], &device)),
                 momentum: 0.3,
                 epsilon: 1e-3,
             };
-            let tensors = [
-                input,
-                scale.clone().reshape([1, channels, 1, 1]),
-                shift.clone().reshape([1, channels, 1, 1]),
-            ];
-            let with = |[_, scale, shift]: &[Tensor<4>; 3]| {
-                let mut layer = layer();
-                let leaf = |tensor: &Tensor<4>| tensor.clone().reshape([channels]);
-                layer.gamma = Param::initialized(burn::module::ParamId::new(), leaf(scale));
-                layer.beta = Param::initialized(burn::module::ParamId::new(), leaf(shift));
-                layer
-            };
             let mut layers = Vec::new();
             let (ours, by_ours) = trained(&tensors, &mut rng.clone(), |leaves| {
-                layers.push(with(leaves));
+                layers.push(layer(leaves));
                 normalise(&layers[0], leaves[0].clone())
             });
             let (burns, by_burns) = trained(&tensors, &mut rng, |leaves| {
-                layers.push(with(leaves));
+                layers.push(layer(leaves));
                 layers[1].forward(leaves[0].clone())
             });
             let name = format!("{device:?} {images} {channels} {height} {width}");

@@ -133,18 +133,22 @@ impl StudySpec {
 
     /// A loss has one term for the latency, and a trial begins with weights of one kind.
     fn check_differentiable(&self) -> Result<(), String> {
-        let name = self.strategy.name();
-        match self.targets.len() {
-            _ if self.strategy.differentiable().is_none() => Ok(()),
-            1 if self.trials_are_tuned() && self.evaluator != EvaluatorConfig::default() => Err(
+        if self.strategy.differentiable().is_none() {
+            return Ok(());
+        }
+        let (name, targets) = (self.strategy.name(), self.targets.len());
+        if targets != 1 {
+            return Err(format!(
+                "`{name}` weighs the latency on one target; the study has {targets} [[targets]]"
+            ));
+        }
+        if self.trials_are_tuned() && self.evaluator != EvaluatorConfig::default() {
+            return Err(
                 "`trials = \"tuned\"` has each trial trained from the weights of the search: leave out [evaluator]"
                     .to_owned(),
-            ),
-            1 => Ok(()),
-            targets => Err(format!(
-                "`{name}` weighs the latency on one target; the study has {targets} [[targets]]"
-            )),
+            );
         }
+        Ok(())
     }
 }
 

@@ -159,14 +159,14 @@ fn transformers_of_all_widths_and_ratios_learn_digits_on_shared_weights() {
         bank: 4,
     };
     let digits = Arc::new(DataSet::digits());
-    let mut supernet = Supernet::new(space, digits, &recipe(10), sampling, 1).unwrap();
-    let losses: Vec<f64> = (0..10).map(|_| supernet.epoch().unwrap().loss).collect();
+    let mut supernet = Supernet::new(space, digits, &recipe(12), sampling, 1).unwrap();
+    let losses: Vec<f64> = (0..12).map(|_| supernet.epoch().unwrap().loss).collect();
     assert!(losses[9] < 0.5 * losses[0], "{losses:?}");
     let sampler = supernet.sampler();
     for architecture in [sampler.largest().clone(), sampler.smallest().clone()] {
         let subnet = supernet.subnet(&architecture).unwrap();
         let percent = subnet.evaluation.accuracy_percent;
-        assert!(percent > 40.0, "{percent}");
+        assert!(percent > 60.0, "{percent}");
     }
 }
 
