@@ -160,8 +160,8 @@ impl Bench {
     fn recipe(&self) -> Recipe {
         Recipe {
             epochs: if self.is_cifar10 { 4 } else { 20 },
-            batch_size: 64,
-            learning_rate: 0.1,
+            batch_size: 32,
+            learning_rate: 0.05,
             augment: Augment::Shift { pixels: 1 },
             device: device::device(),
             ..Recipe::default()

@@ -1,12 +1,14 @@
 //! How well shared weights rank networks, and what a search by binary paths keeps in memory.
 //!
-//!     cargo bench --bench supernet -- ranking FOLDER [mnist|cifar10 DATA]
+//!     cargo bench --bench supernet -- ranking FOLDER SAMPLING EPOCHS [mnist|cifar10 DATA]
 //!     cargo bench --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
-//! `ranking` trains the cells of NAS-Bench-201, one in each of three stages of half the channels, together on the digits, or on the first
-//! 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`, and then 30 random cells each alone. A call ends after
-//! nine minutes at the latest; the next one with the same FOLDER goes on. `memory` searches for an epoch on six layers of
-//! so many blocks, all equally wide, and tells the most memory that was resident (on Linux).
+//! `ranking` trains 30 random cells of NAS-Bench-201 alone, one in each of three stages of half the channels, and all cells
+//! together for so many epochs, by `uniform` draws or by a `sandwich` with two at random; on the digits, or on the first
+//! 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`. A call ends after nine minutes at the latest;
+//! the next one with the same arguments goes on. What was trained alone serves other samplings and epochs in that folder.
+//! `memory` searches for an epoch on six layers of so many blocks, all equally wide, and tells the most memory that was
+//! resident (on Linux).
 //!
 //! Trains on libtorch in a program that was built with it, with Burn's own backend otherwise.
 
@@ -34,9 +36,12 @@ use bespoke_supernet::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+const USAGE: &str = "say `ranking FOLDER uniform|fair|sandwich EPOCHS [mnist|cifar10 DATA]` or \
+                     `memory proxylessnas|fbnet CHOICES`";
 const NETWORKS: usize = 30;
-const SUPERNET_EPOCHS: u32 = 120;
+/// Epochs of a network alone on the digits; where there are eight times the images, an eighth of them.
 const ALONE_EPOCHS: u32 = 20;
+const DIGITS: u32 = 1438;
 /// Images that are trained on, where there are more than the digits.
 const IMAGES: usize = 12_000;
 const A_CALL: Duration = Duration::from_secs(9 * 60);
@@ -49,17 +54,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["ranking", folder] => ranking(Path::new(folder), DataSet::digits()),
-        ["ranking", folder, name, files] => {
-            let mut data = DataSet::open(name.parse::<DataSetName>()?, Path::new(files))?;
-            data.train = data.train.select(&(0..IMAGES).collect::<Vec<_>>())?;
-            ranking(Path::new(folder), data)
+        ["ranking", folder, sampling, epochs, ref images @ ..] => {
+            let data = match images {
+                [] => DataSet::digits(),
+                [name, files] => {
+                    let mut data = DataSet::open(name.parse::<DataSetName>()?, Path::new(files))?;
+                    data.train = data.train.select(&(0..IMAGES).collect::<Vec<_>>())?;
+                    data
+                }
+                _ => return Err(USAGE.into()),
+            };
+            ranking(Path::new(folder), sampling, epochs.parse()?, data)
         }
         ["memory", method, choices] => memory(method, choices.parse()?),
-        _ => Err(
-            "say `ranking FOLDER [mnist|cifar10 DATA]` or `memory proxylessnas|fbnet CHOICES`"
-                .into(),
-        ),
+        _ => Err(USAGE.into()),
     }
 }
 
@@ -74,10 +82,9 @@ fn space(data: &DataSet) -> Result<Space, Box<dyn Error>> {
     Ok(Space::parse("nasbench201.toml", &text)?)
 }
 
-fn recipe(data: &DataSet, epochs: u32) -> Recipe {
+fn recipe(epochs: u32) -> Recipe {
     Recipe {
-        // Where there are eight times the images, an eighth of the epochs.
-        epochs: (epochs * 1438).div_ceil(u32::try_from(data.train.count()).unwrap_or(u32::MAX)),
+        epochs,
         batch_size: 64,
         learning_rate: 0.1,
         augment: Augment::Shift { pixels: 1 },
@@ -86,53 +93,106 @@ fn recipe(data: &DataSet, epochs: u32) -> Recipe {
     }
 }
 
-fn ranking(folder: &Path, data: DataSet) -> Result<(), Box<dyn Error>> {
-    let started = Instant::now();
+fn ranking(
+    folder: &Path,
+    sampling: &str,
+    epochs: u32,
+    data: DataSet,
+) -> Result<(), Box<dyn Error>> {
+    let deadline = Instant::now() + A_CALL;
     fs::create_dir_all(folder)?;
-    let (space, data) = (space(&data)?, Arc::new(data));
-    let whole = recipe(&data, SUPERNET_EPOCHS);
-    let mut supernet = Supernet::new(space.clone(), data.clone(), &whole, Sampling::Uniform, 1)?;
-    let state = folder.join("supernet");
-    load(&mut supernet, "ranking", &state)?;
-    while supernet.epochs_trained() < supernet.epochs() {
-        let before = Instant::now();
-        let report = supernet.epoch()?;
-        save(&supernet, "ranking", &state)?;
-        let seconds = before.elapsed().as_secs_f64();
-        println!(
-            "epoch {} of {}: loss {:.3}, {seconds:.1} s",
-            report.epoch, whole.epochs, report.loss
-        );
-        if started.elapsed() > A_CALL {
-            return Ok(());
-        }
-    }
+    let space = space(&data)?;
+    let data = Arc::new(data);
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let networks: Vec<Architecture> = (0..NETWORKS).map(|_| space.sample(&mut rng)).collect();
-    let training = Training::new(data.clone(), recipe(&data, ALONE_EPOCHS))?;
-    let table = folder.join("networks.csv");
-    let known = fs::read_to_string(&table)
-        .unwrap_or_default()
-        .lines()
-        .count();
-    let mut table = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&table)?;
-    for architecture in &networks[known..] {
-        let shared = supernet.subnet(architecture)?.evaluation.accuracy_percent;
-        let graph = space.lower(architecture)?.live();
-        let alone = training
-            .evaluate(&graph, 1, &mut |_| Decision::Continue)?
-            .accuracy_percent;
-        let text = space.format_architecture(architecture);
-        writeln!(table, "{text},{shared},{alone},{}", graph.cost().macs)?;
-        println!("{text}: shared {shared:.2} %, alone {alone:.2} %");
-        if started.elapsed() > A_CALL {
+
+    let mut alone = Column::open(&folder.join("alone.csv"))?;
+    let images = u32::try_from(data.train.count())?;
+    let alone_epochs = (ALONE_EPOCHS * DIGITS).div_ceil(images);
+    let training = Training::new(data.clone(), recipe(alone_epochs))?;
+    while alone.values.len() < NETWORKS {
+        if Instant::now() > deadline {
             return Ok(());
         }
+        let graph = space.lower(&networks[alone.values.len()])?.live();
+        let trained = training.evaluate(&graph, 1, &mut |_| Decision::Continue)?;
+        alone.push(trained.accuracy_percent)?;
     }
-    report(&fs::read_to_string(folder.join("networks.csv"))?)
+
+    let rule = match sampling {
+        "uniform" => Sampling::Uniform,
+        "fair" => Sampling::Fair,
+        "sandwich" => Sampling::Sandwich { random: 2 },
+        _ => return Err(USAGE.into()),
+    };
+    let name = format!("{sampling}-{epochs}");
+    let mut supernet = Supernet::new(space.clone(), data, &recipe(epochs), rule, 1)?;
+    let state = folder.join(&name);
+    load(&mut supernet, &name, &state)?;
+    while supernet.epochs_trained() < epochs {
+        if Instant::now() > deadline {
+            return Ok(());
+        }
+        let before = Instant::now();
+        let report = supernet.epoch()?;
+        save(&supernet, &name, &state)?;
+        let seconds = before.elapsed().as_secs_f64();
+        println!(
+            "epoch {} of {epochs}: loss {:.3}, {seconds:.1} s",
+            report.epoch, report.loss
+        );
+    }
+
+    let mut shared = Column::open(&folder.join(format!("{name}.csv")))?;
+    for architecture in &networks[shared.values.len()..] {
+        if Instant::now() > deadline {
+            return Ok(());
+        }
+        shared.push(supernet.subnet(architecture)?.evaluation.accuracy_percent)?;
+    }
+
+    let mut macs = Vec::new();
+    for (at, architecture) in networks.iter().enumerate() {
+        macs.push(space.lower(architecture)?.live().cost().macs as f64);
+        let (text, shared, alone) = (
+            space.format_architecture(architecture),
+            shared.values[at],
+            alone.values[at],
+        );
+        println!("{text}: shared {shared:.2} %, alone {alone:.2} %");
+    }
+    println!(
+        "{NETWORKS} networks, {name}: Spearman {:.3}, Kendall {:.3}; multiply-accumulates {:.3}",
+        spearman(&shared.values, &alone.values),
+        kendall_tau_b(&shared.values, &alone.values),
+        spearman(&macs, &alone.values),
+    );
+    Ok(())
+}
+
+/// A number of each network, a line of a file each.
+struct Column {
+    values: Vec<f64>,
+    file: fs::File,
+}
+
+impl Column {
+    fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?;
+        let text = fs::read_to_string(path)?;
+        let values = text.lines().map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { values, file })
+    }
+
+    fn push(&mut self, value: f64) -> Result<(), Box<dyn Error>> {
+        writeln!(self.file, "{value}")?;
+        println!("network {}: {value:.2} %", self.values.len() + 1);
+        self.values.push(value);
+        Ok(())
+    }
 }
 
 /// Six layers of mobile blocks that differ in their kernels alone, so that every path takes as much memory.
@@ -187,23 +247,6 @@ fn memory(method: &str, choices: usize) -> Result<(), Box<dyn Error>> {
     println!(
         "{method}, {choices} choices: {}",
         peak.unwrap_or("no peak is told")
-    );
-    Ok(())
-}
-
-/// Correlations of the finished table.
-fn report(table: &str) -> Result<(), Box<dyn Error>> {
-    let column = |at: usize| -> Result<Vec<f64>, Box<dyn Error>> {
-        let cell = |line: &str| line.split(',').nth(at).unwrap_or_default().parse::<f64>();
-        Ok(table.lines().map(cell).collect::<Result<_, _>>()?)
-    };
-    let (shared, alone, macs) = (column(1)?, column(2)?, column(3)?);
-    println!(
-        "{} networks: Spearman {:.3}, Kendall {:.3}; multiply-accumulates {:.3}",
-        shared.len(),
-        spearman(&shared, &alone),
-        kendall_tau_b(&shared, &alone),
-        spearman(&macs, &alone),
     );
     Ok(())
 }

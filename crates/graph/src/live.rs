@@ -1,6 +1,6 @@
 //! Dead-code removal.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use crate::{Builder, Graph, Node, NodeId, Op, Shape};
 
@@ -38,8 +38,17 @@ impl Graph {
     ///
     /// The input always remains, names are kept, and the live graph of a live graph is the same graph.
     pub fn live(&self) -> Graph {
+        self.live_part().into_owned()
+    }
+
+    /// The same, borrowed where everything reaches the output and nothing is zeros: nothing is copied then.
+    pub fn live_part(&self) -> Cow<'_, Graph> {
         let values = self.values();
         let reached = self.reached(&values);
+        let is_kept = |id: NodeId| values[id.index()] == Value::Computed(id) && reached[id.index()];
+        if self.ids().skip(1).all(is_kept) {
+            return Cow::Borrowed(self);
+        }
         let (builder, input) = Graph::builder(self.input_shape().dims());
         let mut rebuild = Rebuild {
             graph: self,
@@ -52,7 +61,7 @@ impl Graph {
             rebuild.keep(id);
         }
         let output = rebuild.new_id(self.output());
-        rebuild.finish(output)
+        Cow::Owned(rebuild.finish(output))
     }
 
     fn values(&self) -> Vec<Value> {

@@ -159,6 +159,12 @@ impl Body {
         self
     }
 
+    /// The same without gradients by its parameters: for their sake, nothing of a pass is kept.
+    pub(crate) fn untrained(mut self) -> Self {
+        self.update(Module::no_grad);
+        self
+    }
+
     /// The layers.
     pub(crate) fn layers(&self) -> &Layers {
         &self.layers

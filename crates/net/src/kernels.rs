@@ -1,8 +1,9 @@
-//! Convolutions and batch normalisation as they are trained: operations of ours behind Burn's dispatch.
+//! Convolutions, averages and batch normalisation as they are trained: operations of ours behind Burn's dispatch.
 //!
 //! Burn 0.22 computes the gradient of a grouped convolution's weights group by group, of a depthwise one thus channel by
-//! channel, and copies the maps several times to normalise them. Here, libtorch computes all gradients as PyTorch has it
-//! do, and Burn's own backend those of depthwise convolutions and of normalisation in one go.
+//! channel, copies the maps several times to normalise them, and averages value by value on its own backend. Here,
+//! libtorch computes all gradients as PyTorch has it do, and Burn's own backend depthwise convolutions, averages and
+//! normalisation row by row.
 
 #![cfg_attr(
     feature = "libtorch",
@@ -18,8 +19,16 @@ mod flex;
 mod libtorch;
 
 use burn::backend::{Backend, Dispatch, backend_extension, ops::ConvOptions, tensor::FloatTensor};
-use burn::nn::{BatchNorm, PaddingConfig2d, conv::Conv2d};
+use burn::nn::{BatchNorm, PaddingConfig2d, conv::Conv2d, pool::AvgPool2d};
 use burn::tensor::{DType, Tensor};
+
+/// Windows over the height and the width of maps, as much padding on either side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+}
 
 /// What is computed forward.
 #[backend_extension(Flex, LibTorch: cfg(feature = "libtorch"), Autodiff)]
@@ -30,6 +39,9 @@ pub(crate) trait Kernels: Backend {
         weights: FloatTensor<Self>,
         options: ConvOptions<2>,
     ) -> FloatTensor<Self>;
+
+    /// The mean of each window of maps, without the padding.
+    fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
 
     /// Values `[images, channels, ...]` with a mean of 0 and a variance of 1 over each channel, times its scale plus its
     /// shift; then the mean and the variance that each channel had.
@@ -52,6 +64,13 @@ pub(crate) trait Gradients: Backend {
         asked: [bool; 2],
     ) -> [Option<FloatTensor<Self>>; 2];
 
+    /// By the maps.
+    fn averaged(
+        maps: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        windows: Windows,
+    ) -> FloatTensor<Self>;
+
     /// By the values, the scale and the shift.
     fn normalised(
         values: FloatTensor<Self>,
@@ -64,22 +83,28 @@ pub(crate) trait Gradients: Backend {
 
 /// What a layer makes of maps.
 pub(crate) fn convolve(layer: &Conv2d, maps: Tensor<4>) -> Tensor<4> {
-    let padding = match layer.padding {
-        PaddingConfig2d::Explicit(top, left, bottom, right) => [[top, bottom], [left, right]],
+    let padding = match even(&layer.padding) {
+        Some(padding) if layer.bias.is_none() && is_trained(&maps) => padding,
         _ => return layer.forward(maps),
     };
-    let is_even = padding.iter().all(|[before, after]| before == after);
-    if layer.bias.is_some() || !is_even || !is_trained(&maps) {
-        return layer.forward(maps);
-    }
-    let options = ConvOptions::new(
-        layer.stride,
-        padding.map(|[before, _]| before),
-        layer.dilation,
-        layer.groups,
-    );
+    let options = ConvOptions::new(layer.stride, padding, layer.dilation, layer.groups);
     let weights = layer.weight.val().into_dispatch();
     Tensor::from_dispatch(Dispatch::convolve(maps.into_dispatch(), weights, options))
+}
+
+/// What a layer makes of maps.
+pub(crate) fn average(layer: &AvgPool2d, maps: Tensor<4>) -> Tensor<4> {
+    let is_plain = !layer.count_include_pad && !layer.ceil_mode;
+    let padding = match even(&layer.padding) {
+        Some(padding) if is_plain && is_trained(&maps) => padding,
+        _ => return layer.forward(maps),
+    };
+    let windows = Windows {
+        kernel: layer.kernel_size,
+        stride: layer.stride,
+        padding,
+    };
+    Tensor::from_dispatch(Dispatch::average(maps.into_dispatch(), windows))
 }
 
 /// What a layer makes of values; where they are trained, by their own statistics, which the layer takes note of.
@@ -103,6 +128,16 @@ pub(crate) fn normalise<const D: usize>(layer: &BatchNorm, values: Tensor<D>) ->
     let running = layer.running_var.value_sync();
     layer.running_var.update(noted(running, variance));
     Tensor::from_dispatch(normal)
+}
+
+/// The padding on either side, where it is the same.
+fn even(padding: &PaddingConfig2d) -> Option<[usize; 2]> {
+    match *padding {
+        PaddingConfig2d::Explicit(top, left, bottom, right) => {
+            (top == bottom && left == right).then_some([top, left])
+        }
+        _ => None,
+    }
 }
 
 /// Whether values are such as networks are trained on: a few scores compute in 64 bits.

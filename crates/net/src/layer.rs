@@ -9,7 +9,7 @@ use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, LayerNorm, LayerNormConfig, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation};
 
-use crate::kernels::{convolve, normalise};
+use crate::kernels::{average, convolve, normalise};
 use crate::value::Value;
 
 /// What a node computes, with its parameters as tensors.
@@ -74,7 +74,7 @@ impl Layer {
         match self {
             Self::Conv(conv) => Value::Maps(convolve(conv, input.maps(image(dims)))),
             Self::MaxPool(pool) => Value::Maps(pool.forward(input.maps(image(dims)))),
-            Self::AvgPool(pool) => Value::Maps(pool.forward(input.maps(image(dims)))),
+            Self::AvgPool(pool) => Value::Maps(average(pool, input.maps(image(dims)))),
             Self::BatchNorm(norm) => match input {
                 Value::Maps(maps) => Value::Maps(normalise(norm, maps)),
                 flat => {

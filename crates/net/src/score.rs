@@ -11,6 +11,8 @@ mod similarity;
 mod tests;
 mod zen;
 
+use std::borrow::Cow;
+
 use bespoke_graph::{Graph, GraphError};
 use bespoke_recipe::{ScoreName, TrainingDevice};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -60,7 +62,7 @@ pub enum ScoreError {
 /// A network to be scored, and what it is shown.
 struct Subject<'a> {
     /// The live part.
-    graph: Graph,
+    graph: Cow<'a, Graph>,
     images: Option<&'a Images>,
     seed: u64,
 }
@@ -82,7 +84,7 @@ pub fn score(
         return Err(ScoreError::Probabilities { score: name, node });
     }
     let subject = Subject {
-        graph: graph.live(),
+        graph: graph.live_part(),
         images,
         seed,
     };
@@ -136,13 +138,6 @@ impl From<GraphError> for ScoreError {
 }
 
 // === helpers ===
-
-/// Goes back over what came to an output, for Burn keeps a tape until then: without, memory would grow with each network.
-fn forget(output: Tensor<2>) {
-    // A tape is needed for that, also where the network has no parameters.
-    let taped = Tensor::<1>::zeros([1], &output.device()).require_grad();
-    (output.sum() + taped).backward();
-}
 
 /// `[images, pixels of one]`
 fn batch(images: &Images, device: &Device) -> Tensor<2> {

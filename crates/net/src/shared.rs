@@ -187,9 +187,8 @@ impl SharedWeights {
         Ok(())
     }
 
-    /// One step for several networks on the same images: the mean of their gradients. Returns the mean of their losses.
-    ///
-    /// A parameter that none of them reads stays as it is.
+    /// One step for several networks on the same images: each parameter takes the mean of the gradients of those that read
+    /// it, and stays as it is where none does. Returns the mean of their losses.
     ///
     /// # Errors
     /// When a network cannot share its weights, or a loss is no longer a number: no weight has changed then.
@@ -205,6 +204,7 @@ impl SharedWeights {
             .try_for_each(|network| self.admit(network))?;
         let (input, targets) = batch.tensors(self.place.device());
         let mut gradients = Gradients::new();
+        let mut readers = HashMap::new();
         let mut total = 0.0;
         for network in networks {
             let leaves = self.leaves([network]);
@@ -214,10 +214,15 @@ impl SharedWeights {
                 .forward(body.forward(input.clone()), targets.clone());
             total += self.finite(loss.clone().into_scalar::<f32>(), rate)?;
             gather(&leaves, &mut loss.backward(), &mut gradients);
+            for name in leaves.into_keys() {
+                *readers.entry(name).or_insert(0.0) += 1.0;
+            }
         }
-        let share = 1.0 / networks.len() as f64;
-        self.descend(gradients, share, rate);
-        Ok(total * share)
+        for (name, gradient) in &mut gradients {
+            *gradient = gradient.clone().div_scalar(readers[name]);
+        }
+        self.descend(gradients, 1.0, rate);
+        Ok(total / networks.len() as f64)
     }
 
     /// The loss of a network on images, with batch normalisation as in training; no weight changes.

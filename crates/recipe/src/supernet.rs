@@ -29,11 +29,15 @@ pub enum Sampling {
     Uniform,
     /// The largest, the smallest and some drawn uniformly (Yu and Huang, Universally Slimmable Networks and Improved
     /// Training Techniques, ICCV 2019). Unlike the paper, all learn the images' classes and none the outputs of the
-    /// largest, and the mean of their gradients is taken, not the sum: one learning rate serves all ways to draw.
+    /// largest, and a weight takes the mean of the gradients, not the sum: one learning rate serves all ways to draw.
     Sandwich {
         /// How many are drawn beside the two.
         random: u32,
     },
+    /// As many as the decision with the most options has options: each option of each decision is in one of them, or in as
+    /// many as of the other options where a decision has fewer (Chu et al., FairNAS: Rethinking Evaluation Fairness of
+    /// Weight Sharing Neural Architecture Search, ICCV 2021).
+    Fair,
     /// Networks of one level of complexity, which is the level of the step before or one beside it (Tang et al.,
     /// ElasticViT, ICCV 2023: networks of very different size pull shared weights in different directions). With them,
     /// always a small network of that level.
@@ -110,7 +114,7 @@ impl SupernetRecipe {
         }
         let in_range = |key, value, low, high| crate::in_range(key, f64::from(value), low, high);
         match self.sampling {
-            Sampling::Uniform => Ok(()),
+            Sampling::Uniform | Sampling::Fair => Ok(()),
             Sampling::Sandwich { random } => {
                 in_range("sampling.sandwich.random", random, 0.0, 64.0)
             }
@@ -141,6 +145,8 @@ mod tests {
 
     #[test]
     fn ways_to_draw_are_written_by_name() {
+        let recipe = read("'fair'").expect("it is known");
+        assert_eq!((recipe.sampling, recipe.check()), (Sampling::Fair, Ok(())));
         let recipe = read("{ complexity_aware = { levels = 8, networks = 3 } }");
         let expected = Sampling::ComplexityAware {
             levels: 8,

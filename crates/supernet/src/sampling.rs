@@ -5,6 +5,7 @@ mod levels;
 
 use bespoke_recipe::Sampling;
 use bespoke_space::{Architecture, Space};
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ impl Sampler {
         let extreme = |sign: i128| extreme(space, |macs| sign * i128::from(macs));
         let (largest, smallest) = (extreme(1)?, extreme(-1)?);
         let count = match sampling {
-            Sampling::Uniform | Sampling::Sandwich { .. } => 1,
+            Sampling::Uniform | Sampling::Sandwich { .. } | Sampling::Fair => 1,
             Sampling::ComplexityAware { levels, .. }
             | Sampling::PerformanceAware { levels, .. } => levels as usize,
         };
@@ -99,6 +100,7 @@ impl Sampler {
                 drawn.extend((0..random).map(|_| space.sample(rng)));
                 Ok(drawn)
             }
+            Sampling::Fair => Ok(fair(space, rng)),
             Sampling::ComplexityAware { networks, .. } => {
                 self.draw_of_level(space, networks, None, rng)
             }
@@ -174,6 +176,25 @@ impl Sampler {
         drawn.push(self.levels.small(level).clone());
         Ok(drawn)
     }
+}
+
+/// Networks that have every option of every decision equally often, up to one.
+fn fair(space: &Space, rng: &mut ChaCha8Rng) -> Vec<Architecture> {
+    let decisions = space.decisions().iter();
+    let orders: Vec<Vec<u16>> = decisions
+        .map(|decision| {
+            let options = u16::try_from(decision.options().len());
+            let mut order: Vec<u16> = (0..options.expect("their number is bounded")).collect();
+            order.shuffle(rng);
+            order
+        })
+        .collect();
+    let count = orders.iter().map(Vec::len).max().unwrap_or(1);
+    let network = |at: usize| {
+        let choices: Vec<u16> = orders.iter().map(|order| order[at % order.len()]).collect();
+        space.architecture(&choices).expect("these are options")
+    };
+    (0..count).map(network).collect()
 }
 
 /// Takes each decision for the greatest score of multiply-accumulates.

@@ -1,5 +1,7 @@
 //! Dead-code removal.
 
+use std::borrow::Cow;
+
 use bespoke_graph::{Activation, Graph, Op};
 
 use crate::networks::{BATCH_NORM, Edge, RELU, Sketch, average, conv, nas_bench_201, zeros};
@@ -78,5 +80,7 @@ fn the_live_graph_of_a_live_graph_is_the_same() {
     ] {
         let live = nas_bench_201(cell).live();
         assert_eq!(live.live(), live);
+        let is_copied = matches!(live.live_part(), Cow::Owned(_));
+        assert_eq!(is_copied, kinds(&live).contains(&"Zeros"));
     }
 }

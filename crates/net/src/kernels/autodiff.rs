@@ -8,10 +8,13 @@ use burn::backend::autodiff::{
 };
 use burn::backend::{AutodiffBackend, ops::ConvOptions, tensor::FloatTensor};
 
-use super::{Gradients, Kernels};
+use super::{Gradients, Kernels, Windows};
 
 #[derive(Debug)]
 struct Convolve;
+
+#[derive(Debug)]
+struct Average;
 
 #[derive(Debug)]
 struct Normalise;
@@ -56,6 +59,24 @@ impl<B: Kernels + Gradients> Backward<B, 2> for Convolve {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 gradients.register::<B>(parent.id, gradient);
             }
+        }
+    }
+}
+
+impl<B: Kernels + Gradients> Backward<B, 1> for Average {
+    type State = (NodeId, Windows);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        gradients: &mut grads::Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let gradient = gradients.consume::<B>(&ops.node);
+        let ([parent], (maps, windows)) = (ops.parents, ops.state);
+        let maps = checkpointer.retrieve_node_output::<FloatTensor<B>>(maps);
+        if let Some(parent) = parent {
+            gradients.register::<B>(parent.id, B::averaged(maps, gradient, windows));
         }
     }
 }
@@ -107,6 +128,22 @@ impl<B: Kernels + Gradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             OpsKind::UnTracked(prepared) => {
                 let (maps, weights) = (maps.into_primitive(), weights.into_primitive());
                 prepared.finish(B::convolve(maps, weights, options))
+            }
+        }
+    }
+
+    fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
+        match Average
+            .prepare::<C>([maps.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prepared) => {
+                let state = (prepared.checkpoint(&maps), windows);
+                prepared.finish(state, B::average(maps.into_primitive(), windows))
+            }
+            OpsKind::UnTracked(prepared) => {
+                prepared.finish(B::average(maps.into_primitive(), windows))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The operations on Burn's own backend for processors.
 
+mod plane;
+
 use burn::backend::{
     Flex, TensorMetadata,
     ops::{ConvOptions, ModuleOps},
@@ -8,28 +10,11 @@ use burn::backend::{
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::{Gradients, Kernels};
+use self::plane::Plane;
+use super::{Gradients, Kernels, Windows};
 
 /// So many sums run side by side, so that the processor can add as many at a time.
 const LANES: usize = 16;
-
-/// A depthwise convolution of one channel of one image.
-struct Plane {
-    /// Height and width of what goes in and of what comes out.
-    input: [usize; 2],
-    output: [usize; 2],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
-}
-
-/// One tap of the kernel on one row: the places of as many values.
-struct Row {
-    tap: usize,
-    output: usize,
-    input: usize,
-    count: usize,
-}
 
 /// Values `[images, channels, ...]`, of which each channel of an image has as many.
 struct Channels {
@@ -59,6 +44,24 @@ impl Kernels for Flex {
             let weights = &weights[(at % channels) * taps..][..taps];
             plane.rows(|row| plane.read(maps, &row, weights[row.tap], result));
         });
+        let [height, width] = plane.output;
+        tensor(result, [images, channels, height, width])
+    }
+
+    fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
+        let plane = Plane::of_windows(&maps, windows);
+        let [images, channels, _, _] = maps.shape().dims();
+        let maps = maps.to_contiguous();
+        let ([inputs, outputs, _], shares) = (plane.elements(), plane.shares());
+        let mut result = vec![0.0; images * channels * outputs];
+        result
+            .par_chunks_mut(outputs)
+            .zip(values(&maps).par_chunks(inputs))
+            .for_each(|(result, maps)| {
+                plane.rows(|row| plane.read(maps, &row, 1.0, result));
+                let means = result.iter_mut().zip(&shares);
+                means.for_each(|(sum, share)| *sum *= share);
+            });
         let [height, width] = plane.output;
         tensor(result, [images, channels, height, width])
     }
@@ -140,6 +143,29 @@ impl Gradients for Flex {
         [asked[0].then(by_maps), asked[1].then(by_weights)]
     }
 
+    fn averaged(
+        maps: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        windows: Windows,
+    ) -> FloatTensor<Self> {
+        let plane = Plane::of_windows(&maps, windows);
+        let gradient = gradient.to_contiguous();
+        let ([inputs, outputs, _], shares) = (plane.elements(), plane.shares());
+        let mut result = vec![0.0; maps.shape().num_elements()];
+        result
+            .par_chunks_mut(inputs)
+            .zip(values(&gradient).par_chunks(outputs))
+            .for_each(|(result, gradient)| {
+                let shared: Vec<f32> = gradient
+                    .iter()
+                    .zip(&shares)
+                    .map(|(y, share)| y * share)
+                    .collect();
+                plane.rows(|row| plane.write(&shared, &row, 1.0, result));
+            });
+        tensor(result, maps.shape())
+    }
+
     fn normalised(
         input: FloatTensor<Self>,
         scale: FloatTensor<Self>,
@@ -196,160 +222,6 @@ impl Gradients for Flex {
             tensor(by_scale.collect(), [channels.channels]),
             tensor(by_shift.collect(), [channels.channels]),
         ]
-    }
-}
-
-// === impl Plane ===
-
-impl Plane {
-    /// The planes of a convolution, where it is depthwise.
-    fn of(
-        maps: &FloatTensor<Flex>,
-        weights: &FloatTensor<Flex>,
-        options: &ConvOptions<2>,
-    ) -> Option<Self> {
-        let [_, channels, height, width] = maps.shape().dims();
-        let [filters, of_group, kernel_height, kernel_width] = weights.shape().dims();
-        let is_depthwise = options.groups == channels && filters == channels && of_group == 1;
-        if !is_depthwise || options.dilation != [1, 1] {
-            return None;
-        }
-        let (input, kernel) = ([height, width], [kernel_height, kernel_width]);
-        let padding = options.padding.map(|(before, _)| before);
-        let length = |axis: usize| {
-            let (before, after) = options.padding[axis];
-            (input[axis] + before + after - kernel[axis]) / options.stride[axis] + 1
-        };
-        Some(Self {
-            input,
-            output: [length(0), length(1)],
-            kernel,
-            stride: options.stride,
-            padding,
-        })
-    }
-
-    /// Of the input, the output and the kernel.
-    fn elements(&self) -> [usize; 3] {
-        [self.input, self.output, self.kernel].map(|[height, width]| height * width)
-    }
-
-    /// The outputs along an axis whose input for a tap is no padding, and the input of the first.
-    fn span(&self, axis: usize, tap: usize) -> (std::ops::Range<usize>, usize) {
-        let (stride, padding) = (self.stride[axis], self.padding[axis]);
-        let first = padding.saturating_sub(tap).div_ceil(stride);
-        let end = (self.input[axis] + padding)
-            .saturating_sub(tap)
-            .div_ceil(stride);
-        let outputs = first..end.min(self.output[axis]).max(first);
-        (outputs, (first * stride + tap).saturating_sub(padding))
-    }
-
-    /// All that is multiplied, row by row.
-    fn rows(&self, mut visit: impl FnMut(Row)) {
-        let [height, width] = self.kernel;
-        for y in 0..height {
-            let (rows, first_row) = self.span(0, y);
-            for x in 0..width {
-                let (columns, first) = self.span(1, x);
-                if columns.is_empty() {
-                    continue;
-                }
-                for (at, row) in rows.clone().enumerate() {
-                    visit(Row {
-                        tap: y * width + x,
-                        output: row * self.output[1] + columns.start,
-                        input: (first_row + at * self.stride[0]) * self.input[1] + first,
-                        count: columns.len(),
-                    });
-                }
-            }
-        }
-    }
-
-    /// Adds a row of the input, times a weight, to a row of the output.
-    fn read(&self, input: &[f32], row: &Row, weight: f32, output: &mut [f32]) {
-        let output = output[row.output..][..row.count].iter_mut();
-        match self.stride[1] {
-            1 => {
-                let input = &input[row.input..][..row.count];
-                output.zip(input).for_each(|(y, x)| *y += weight * x);
-            }
-            stride => {
-                let input = input[row.input..].iter().step_by(stride);
-                output.zip(input).for_each(|(y, x)| *y += weight * x);
-            }
-        }
-    }
-
-    /// Adds a row of the output, times a weight, to a row of the input.
-    fn write(&self, output: &[f32], row: &Row, weight: f32, input: &mut [f32]) {
-        let output = &output[row.output..][..row.count];
-        match self.stride[1] {
-            1 => {
-                let input = input[row.input..][..row.count].iter_mut();
-                input.zip(output).for_each(|(x, y)| *x += weight * y);
-            }
-            stride => {
-                let input = input[row.input..].iter_mut().step_by(stride);
-                input.zip(output).for_each(|(x, y)| *x += weight * y);
-            }
-        }
-    }
-
-    /// Adds the products of a row of the input and one of the output to sums, in turn.
-    fn dot(&self, input: &[f32], output: &[f32], row: &Row, lanes: &mut [f32; LANES]) {
-        let output = &output[row.output..][..row.count];
-        match self.stride[1] {
-            1 => {
-                let input = &input[row.input..][..row.count];
-                add(lanes, output, input, |y, x| y * x);
-            }
-            stride => {
-                let input = input[row.input..].iter().step_by(stride);
-                lanes[0] += output.iter().zip(input).map(|(y, x)| y * x).sum::<f32>();
-            }
-        }
-    }
-
-    fn by_maps(&self, weights: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let [inputs, outputs, taps] = self.elements();
-        let mut result = vec![0.0; gradient.len() / outputs * inputs];
-        let planes = result
-            .par_chunks_mut(inputs)
-            .zip(gradient.par_chunks(outputs));
-        planes.enumerate().for_each(|(at, (result, gradient))| {
-            let weights = &weights[(at * taps) % weights.len()..][..taps];
-            self.rows(|row| self.write(gradient, &row, weights[row.tap], result));
-        });
-        result
-    }
-
-    fn by_weights(&self, maps: &[f32], gradient: &[f32], channels: usize) -> Vec<f32> {
-        let [inputs, outputs, taps] = self.elements();
-        let mut result = vec![0.0; channels * taps];
-        result
-            .par_chunks_mut(taps)
-            .enumerate()
-            .for_each(|(channel, result)| {
-                let mut sums = vec![0.0f64; taps];
-                let images = maps
-                    .chunks(channels * inputs)
-                    .zip(gradient.chunks(channels * outputs));
-                for (maps, gradient) in images {
-                    let maps = &maps[channel * inputs..][..inputs];
-                    let gradient = &gradient[channel * outputs..][..outputs];
-                    let mut lanes = vec![[0.0; LANES]; taps];
-                    self.rows(|row| self.dot(maps, gradient, &row, &mut lanes[row.tap]));
-                    for (sum, lanes) in sums.iter_mut().zip(lanes) {
-                        *sum += f64::from(lanes.iter().sum::<f32>());
-                    }
-                }
-                for (result, sum) in result.iter_mut().zip(sums) {
-                    *result = sum as f32;
-                }
-            });
-        result
     }
 }
 

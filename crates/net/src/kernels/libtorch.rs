@@ -7,7 +7,7 @@ use burn::backend::{
 };
 use tch::Tensor;
 
-use super::{Gradients, Kernels};
+use super::{Gradients, Kernels, Windows};
 use crate::libtorch::gradients::{self, Steps};
 
 impl Kernels for LibTorch {
@@ -17,6 +17,15 @@ impl Kernels for LibTorch {
         options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
         Self::conv2d(maps, weights, None, options)
+    }
+
+    fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
+        let Windows {
+            kernel,
+            stride,
+            padding,
+        } = windows;
+        Self::avg_pool2d(maps, kernel, stride, padding, false, false)
     }
 
     fn normalise(
@@ -61,6 +70,19 @@ impl Gradients for LibTorch {
         };
         let told = gradients::convolved(tensors, &steps, asked);
         told.map(|tensor| tensor.map(FloatTensor::<Self>::new))
+    }
+
+    fn averaged(
+        maps: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        windows: Windows,
+    ) -> FloatTensor<Self> {
+        let Windows {
+            kernel,
+            stride,
+            padding,
+        } = windows;
+        Self::avg_pool2d_backward(maps, gradient, kernel, stride, padding, false, false)
     }
 
     fn normalised(

@@ -94,6 +94,39 @@ fn convolutions_and_their_gradients_are_those_of_burn() {
 }
 
 #[test]
+fn averages_and_their_gradients_are_those_of_burn() {
+    // Kernel, stride, padding, height and width.
+    let cases = [
+        ([3, 3], [1, 1], [1, 1], [7, 9]),
+        ([2, 2], [2, 2], [0, 0], [8, 5]),
+        ([3, 5], [2, 1], [1, 2], [9, 6]),
+        ([5, 5], [1, 1], [2, 2], [2, 1]),
+    ];
+    for device in devices() {
+        for (kernel, stride, [top, left], [height, width]) in cases {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let maps = noise([3, 4, height, width], &mut rng, &device);
+            let layer = AvgPool2d {
+                stride,
+                kernel_size: kernel,
+                padding: PaddingConfig2d::Explicit(top, left, top, left),
+                count_include_pad: false,
+                ceil_mode: false,
+            };
+            let tensors = [maps];
+            let (ours, by_ours) = trained(&tensors, &mut rng.clone(), |[maps]| {
+                average(&layer, maps.clone())
+            });
+            let (burns, by_burns) =
+                trained(&tensors, &mut rng, |[maps]| layer.forward(maps.clone()));
+            let name = format!("{device:?} {kernel:?} {stride:?}");
+            assert_near(&name, &ours, &burns);
+            assert_near(&format!("{name} by maps"), &by_ours[0], &by_burns[0]);
+        }
+    }
+}
+
+#[test]
 fn normalisation_its_gradients_and_its_statistics_are_those_of_burn() {
     for device in devices() {
         for [images, channels, height, width] in [[4, 3, 5, 7], [2, 5, 1, 1], [3, 1, 6, 6]] {

@@ -58,7 +58,7 @@ pub(super) fn weights(graph: &Graph, draw: Draw, seed: u64) -> Weights {
 /// The subject's graph with fresh weights, ready to be differentiated.
 pub(super) fn body(subject: &Subject<'_>, draw: Draw, device: &Device) -> Result<Body, ScoreError> {
     let weights = weights(&subject.graph, draw, subject.seed);
-    let model = Model::new(subject.graph.clone(), weights)?;
+    let model = Model::new(Graph::clone(&subject.graph), weights)?;
     Ok(Body::new(&model, device))
 }
 

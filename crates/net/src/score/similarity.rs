@@ -10,7 +10,6 @@ use burn::tensor::{DType, Device, Tensor};
 use super::{
     ScoreError, Subject, batch,
     draw::{Draw, body},
-    forget,
 };
 
 /// Added to eigenvalues, so that none is zero.
@@ -29,13 +28,15 @@ struct Symmetric {
 /// inverse.
 pub(super) fn jacob_cov(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let images = subject.several_images(ScoreName::JacobCov)?;
+    let mut read = subject.graph.nodes().iter().flat_map(|node| &node.inputs);
+    if !read.any(|id| id.index() == 0) {
+        return Ok(f64::NAN);
+    }
     let device = Device::flex().autodiff();
-    let body = body(subject, Draw::Uniform { times: 1.0 }, &device)?;
+    let body = body(subject, Draw::Uniform { times: 1.0 }, &device)?.untrained();
     let input = batch(images, &device).require_grad();
     let gradients = body.forward(input.clone()).sum().backward();
-    let Some(gradient) = input.grad(&gradients) else {
-        return Ok(f64::NAN);
-    };
+    let gradient = input.grad(&gradients).expect("the network reads it");
     let gradient = gradient.cast(DType::F64);
     let centred = gradient.clone() - gradient.mean_dim(1);
     let norms = centred.clone().square().sum_dim(1).sqrt();
@@ -55,12 +56,12 @@ pub(super) fn naswot(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let images = subject.several_images(ScoreName::Naswot)?;
     let device = Device::flex();
     let graph = &subject.graph;
-    // With a tape, so that batch normalisation takes the statistics of the batch.
+    // Ready for gradients, that batch normalisation takes the statistics of the batch; none is asked for.
     let tape = device.clone().autodiff();
-    let body = body(subject, Draw::Uniform { times: 1.0 }, &tape)?;
+    let body = body(subject, Draw::Uniform { times: 1.0 }, &tape)?.untrained();
     let count = images.count();
     let mut agreements = Symmetric::zeros(count);
-    let output = body.forward_by(batch(images, &tape), |at, call| {
+    body.forward_by(batch(images, &tape), |at, call| {
         if let Op::Activation(Activation::Relu | Activation::Relu6 | Activation::HardSwish) =
             graph.nodes()[at].op
         {
@@ -76,7 +77,6 @@ pub(super) fn naswot(subject: &Subject<'_>) -> Result<f64, ScoreError> {
         }
         call.run()
     });
-    forget(output);
     let factor = agreements.factor();
     Ok(factor.map_or(f64::NEG_INFINITY, |factor| factor.log_determinant()))
 }

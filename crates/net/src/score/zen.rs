@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{
     ScoreError, Subject,
     draw::{Draw, INPUT_STREAM, body, generator, standard_normal},
-    forget, number,
+    number,
 };
 use crate::{body::Body, layer::Layer, value::Value};
 
@@ -25,7 +25,7 @@ const CHANGE: f32 = 0.01;
 /// as in the paper's text, where its code reads running statistics that have seen two batches.
 pub(super) fn zen(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let device = Device::flex().autodiff();
-    let body = body(subject, Draw::Normal, &device)?;
+    let body = body(subject, Draw::Normal, &device)?.untrained();
     let elements = subject.graph.input_shape().elements();
     let mut rng = generator(subject.seed, INPUT_STREAM);
     let mut noise = || -> Tensor<2> {
@@ -57,9 +57,7 @@ fn pass(body: &Body, input: Tensor<2>) -> (Tensor<2>, f64) {
         }
         value
     });
-    let features = found.unwrap_or_else(|| output.clone().inner());
-    forget(output);
-    (features, log_scale)
+    (found.unwrap_or_else(|| output.inner()), log_scale)
 }
 
 /// The node that the last global pooling reads, or else the output.

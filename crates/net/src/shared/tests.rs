@@ -6,13 +6,18 @@ use crate::{Network, evaluate};
 
 /// A network of a convolution and a depthwise one for 8x8 images.
 fn network(width: usize, kernel: usize) -> Graph {
+    network_by("depthwise", width, kernel)
+}
+
+/// The same, the depthwise convolution by that name.
+fn network_by(depthwise: &str, width: usize, kernel: usize) -> Graph {
     let (mut builder, input) = Graph::builder(&[1, 8, 8]);
     let ops = [
         ("conv", Op::Conv(Convolution::same(width, 3, 2, 1))),
         ("norm", Op::BatchNorm { epsilon: 1e-5 }),
         ("act", Op::Activation(Activation::Relu)),
         (
-            "depthwise",
+            depthwise,
             Op::Conv(Convolution::same(width, kernel, 1, width)),
         ),
         ("pool", Op::GlobalAvgPool),
@@ -97,6 +102,32 @@ fn weights_grow_with_the_networks_and_keep_what_they_were() {
     for (at, value) in before.iter().enumerate() {
         assert_eq!(kept(at / 9, at / 3 % 3, at % 3), *value);
     }
+}
+
+#[test]
+fn a_parameter_takes_the_mean_of_the_gradients_of_the_networks_that_read_it() {
+    let networks = ["here", "there"].map(|name| network_by(name, 2, 3));
+    let after_step_of = |stepped: &[Graph], name: &str| {
+        let mut shared = SharedWeights::new(&recipe(), 1).unwrap();
+        networks.iter().for_each(|one| shared.admit(one).unwrap());
+        shared.step(stepped, &batch(0), 0.1).unwrap();
+        of(&shared, name).0
+    };
+    let [first, second] = networks.each_ref().map(std::slice::from_ref);
+    let is_near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+
+    let alone = after_step_of(first, "here.weight");
+    assert!(!is_near(&alone, &after_step_of(second, "here.weight")));
+    assert!(is_near(&alone, &after_step_of(&networks, "here.weight")));
+
+    let [a, b] = [first, second].map(|one| after_step_of(one, "logits.weight"));
+    let mean: Vec<f32> = a
+        .iter()
+        .zip(&b)
+        .map(|(a, b)| f32::midpoint(*a, *b))
+        .collect();
+    assert!(!is_near(&a, &b));
+    assert!(is_near(&mean, &after_step_of(&networks, "logits.weight")));
 }
 
 #[test]

@@ -93,6 +93,29 @@ fn networks_of_a_step_are_of_one_level_and_those_of_the_next_of_it_or_one_beside
 }
 
 #[test]
+fn fair_networks_of_a_step_have_every_option_equally_often() {
+    let text = SPACE.replace("repeat = { choose = [1, 2, 3] }", "repeat = 2");
+    let space = Space::parse("fair.toml", &text).unwrap();
+    let mut sampler = Sampler::new(&space, Sampling::Fair).unwrap();
+    let mut rng = rng(4);
+    let mut distinct = BTreeSet::new();
+    for _ in 0..20 {
+        let drawn = sampler.draw(&space, 0.0, &mut rng).unwrap();
+        assert_eq!(drawn.len(), 4);
+        for (at, decision) in space.decisions().iter().enumerate() {
+            let mut times = vec![0; decision.options().len()];
+            for one in &drawn {
+                times[usize::from(one.choices()[at])] += 1;
+            }
+            let (fewest, most) = (times.iter().min(), times.iter().max());
+            assert!(most.unwrap() - fewest.unwrap() <= 1, "{times:?}");
+        }
+        distinct.extend(drawn);
+    }
+    assert!(distinct.len() > 60, "{}", distinct.len());
+}
+
+#[test]
 fn every_step_trains_a_small_network_of_its_level() {
     let space = space();
     let mut sampler = complexity_aware(&space, 2);

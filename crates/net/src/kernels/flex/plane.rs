@@ -1,0 +1,206 @@
+//! One channel of one image, seen through windows.
+
+use burn::backend::{Flex, TensorMetadata, ops::ConvOptions, tensor::FloatTensor};
+use rayon::prelude::*;
+
+use super::super::Windows;
+use super::{LANES, add};
+
+/// A depthwise convolution of one channel of one image, or the means of its windows.
+pub(super) struct Plane {
+    /// Height and width of what goes in and of what comes out.
+    input: [usize; 2],
+    pub output: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+}
+
+/// One tap of the kernel on one row: the places of as many values.
+pub(super) struct Row {
+    pub tap: usize,
+    output: usize,
+    input: usize,
+    count: usize,
+}
+
+// === impl Plane ===
+
+impl Plane {
+    /// The planes of a convolution, where it is depthwise.
+    pub fn of(
+        maps: &FloatTensor<Flex>,
+        weights: &FloatTensor<Flex>,
+        options: &ConvOptions<2>,
+    ) -> Option<Self> {
+        let [_, channels, height, width] = maps.shape().dims();
+        let [filters, of_group, kernel_height, kernel_width] = weights.shape().dims();
+        let is_depthwise = options.groups == channels && filters == channels && of_group == 1;
+        if !is_depthwise || options.dilation != [1, 1] {
+            return None;
+        }
+        let windows = Windows {
+            kernel: [kernel_height, kernel_width],
+            stride: options.stride,
+            padding: options.padding.map(|(before, _)| before),
+        };
+        Some(Self::new([height, width], windows))
+    }
+
+    /// The planes of windows of maps.
+    pub fn of_windows(maps: &FloatTensor<Flex>, windows: Windows) -> Self {
+        let [_, _, height, width] = maps.shape().dims();
+        Self::new([height, width], windows)
+    }
+
+    fn new(input: [usize; 2], windows: Windows) -> Self {
+        let Windows {
+            kernel,
+            stride,
+            padding,
+        } = windows;
+        let length =
+            |axis: usize| (input[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1;
+        Self {
+            input,
+            output: [length(0), length(1)],
+            kernel,
+            stride,
+            padding,
+        }
+    }
+
+    /// Of the input, the output and the kernel.
+    pub fn elements(&self) -> [usize; 3] {
+        [self.input, self.output, self.kernel].map(|[height, width]| height * width)
+    }
+
+    /// The outputs along an axis whose input for a tap is no padding, and the input of the first.
+    fn span(&self, axis: usize, tap: usize) -> (std::ops::Range<usize>, usize) {
+        let (stride, padding) = (self.stride[axis], self.padding[axis]);
+        let first = padding.saturating_sub(tap).div_ceil(stride);
+        let end = (self.input[axis] + padding)
+            .saturating_sub(tap)
+            .div_ceil(stride);
+        let outputs = first..end.min(self.output[axis]).max(first);
+        (outputs, (first * stride + tap).saturating_sub(padding))
+    }
+
+    /// All that is multiplied, row by row.
+    pub fn rows(&self, mut visit: impl FnMut(Row)) {
+        let [height, width] = self.kernel;
+        for y in 0..height {
+            let (rows, first_row) = self.span(0, y);
+            for x in 0..width {
+                let (columns, first) = self.span(1, x);
+                if columns.is_empty() {
+                    continue;
+                }
+                for (at, row) in rows.clone().enumerate() {
+                    visit(Row {
+                        tap: y * width + x,
+                        output: row * self.output[1] + columns.start,
+                        input: (first_row + at * self.stride[0]) * self.input[1] + first,
+                        count: columns.len(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// For each output, one over the number of inputs in its window.
+    pub fn shares(&self) -> Vec<f32> {
+        let mut counts = vec![0.0; self.elements()[1]];
+        self.rows(|row| {
+            for count in &mut counts[row.output..][..row.count] {
+                *count += 1.0;
+            }
+        });
+        counts.into_iter().map(f32::recip).collect()
+    }
+
+    /// Adds a row of the input, times a weight, to a row of the output.
+    pub fn read(&self, input: &[f32], row: &Row, weight: f32, output: &mut [f32]) {
+        let output = output[row.output..][..row.count].iter_mut();
+        match self.stride[1] {
+            1 => {
+                let input = &input[row.input..][..row.count];
+                output.zip(input).for_each(|(y, x)| *y += weight * x);
+            }
+            stride => {
+                let input = input[row.input..].iter().step_by(stride);
+                output.zip(input).for_each(|(y, x)| *y += weight * x);
+            }
+        }
+    }
+
+    /// Adds a row of the output, times a weight, to a row of the input.
+    pub fn write(&self, output: &[f32], row: &Row, weight: f32, input: &mut [f32]) {
+        let output = &output[row.output..][..row.count];
+        match self.stride[1] {
+            1 => {
+                let input = input[row.input..][..row.count].iter_mut();
+                input.zip(output).for_each(|(x, y)| *x += weight * y);
+            }
+            stride => {
+                let input = input[row.input..].iter_mut().step_by(stride);
+                input.zip(output).for_each(|(x, y)| *x += weight * y);
+            }
+        }
+    }
+
+    /// Adds the products of a row of the input and one of the output to sums, in turn.
+    fn dot(&self, input: &[f32], output: &[f32], row: &Row, lanes: &mut [f32; LANES]) {
+        let output = &output[row.output..][..row.count];
+        match self.stride[1] {
+            1 => {
+                let input = &input[row.input..][..row.count];
+                add(lanes, output, input, |y, x| y * x);
+            }
+            stride => {
+                let input = input[row.input..].iter().step_by(stride);
+                lanes[0] += output.iter().zip(input).map(|(y, x)| y * x).sum::<f32>();
+            }
+        }
+    }
+
+    pub fn by_maps(&self, weights: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let [inputs, outputs, taps] = self.elements();
+        let mut result = vec![0.0; gradient.len() / outputs * inputs];
+        let planes = result
+            .par_chunks_mut(inputs)
+            .zip(gradient.par_chunks(outputs));
+        planes.enumerate().for_each(|(at, (result, gradient))| {
+            let weights = &weights[(at * taps) % weights.len()..][..taps];
+            self.rows(|row| self.write(gradient, &row, weights[row.tap], result));
+        });
+        result
+    }
+
+    pub fn by_weights(&self, maps: &[f32], gradient: &[f32], channels: usize) -> Vec<f32> {
+        let [inputs, outputs, taps] = self.elements();
+        let mut result = vec![0.0; channels * taps];
+        result
+            .par_chunks_mut(taps)
+            .enumerate()
+            .for_each(|(channel, result)| {
+                let mut sums = vec![0.0f64; taps];
+                let images = maps
+                    .chunks(channels * inputs)
+                    .zip(gradient.chunks(channels * outputs));
+                for (maps, gradient) in images {
+                    let maps = &maps[channel * inputs..][..inputs];
+                    let gradient = &gradient[channel * outputs..][..outputs];
+                    let mut lanes = vec![[0.0; LANES]; taps];
+                    self.rows(|row| self.dot(maps, gradient, &row, &mut lanes[row.tap]));
+                    for (sum, lanes) in sums.iter_mut().zip(lanes) {
+                        *sum += f64::from(lanes.iter().sum::<f32>());
+                    }
+                }
+                for (result, sum) in result.iter_mut().zip(sums) {
+                    *result = sum as f32;
+                }
+            });
+        result
+    }
+}
