@@ -10,6 +10,7 @@
 
 #[path = "python/python.rs"]
 mod python;
+mod turns;
 
 use std::{
     error::Error,
@@ -20,12 +21,14 @@ use std::{
 
 use bespoke_device::Precision;
 use bespoke_graph::{ExportOptions, Graph, Model, Weights};
+use bespoke_measure::median;
 use bespoke_runtime::{CompileOptions, Session, runtimes};
 use bespoke_space::Space;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use python::Python;
+use turns::by_turns;
 
 /// Spaces, and the pixels that their networks shall take.
 const SPACES: [(&str, usize); 4] = [
@@ -97,7 +100,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 all.push(ratio);
             }
         }
-        let medians: Vec<f64> = of_runtime.into_iter().map(median).collect();
+        let medians: Vec<f64> = of_runtime.iter().map(|of| median(of)).collect();
         println!("| median | {threads} | |{}", cells(&medians));
     }
     Ok(())
@@ -119,24 +122,10 @@ fn compare(
         .iter()
         .map(|ms| (TURN_MS / ms).clamp(5.0, 500.0) as usize)
         .collect();
-    let mut python_ms = Vec::new();
-    let mut ratios = vec![Vec::new(); contestants.len()];
-    for round in 0..rounds {
-        let count = passes.len();
-        let mut turns = vec![0.0; count];
-        for place in 0..count {
-            let who = (place + round) % count;
-            turns[who] = match who {
-                0 => python.turn(&network.path, threads, passes[0])?.median_ms,
-                _ => contestants[who - 1].turn(passes[who])?,
-            };
-        }
-        python_ms.push(turns[0]);
-        for (ratios, turn) in ratios.iter_mut().zip(&turns[1..]) {
-            ratios.push(turn / turns[0]);
-        }
-    }
-    Ok((median(python_ms), ratios.into_iter().map(median).collect()))
+    by_turns(passes.len(), rounds, |who| match who {
+        0 => Ok(python.turn(&network.path, threads, passes[0])?.median_ms),
+        _ => contestants[who - 1].turn(passes[who]),
+    })
 }
 
 fn contestants(network: &Network, threads: u32) -> Result<Vec<Contestant>, Box<dyn Error>> {
@@ -204,7 +193,7 @@ impl Contestant {
             samples.push(begun.elapsed().as_secs_f64() * 1e3);
             output.map_err(|error| format!("{}: {error}", self.name))?;
         }
-        Ok(median(samples.split_off(WARM_UP)))
+        Ok(median(&samples[WARM_UP..]))
     }
 }
 
@@ -215,9 +204,4 @@ fn cells(ratios: &[f64]) -> String {
         .iter()
         .map(|ratio| format!(" {ratio:.3} |"))
         .collect()
-}
-
-fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
 }

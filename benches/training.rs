@@ -13,10 +13,12 @@
 mod nasbench201;
 #[path = "python/python.rs"]
 mod python;
+mod turns;
 
 use std::{error::Error, path::PathBuf, process::Command, thread, time::Instant};
 
 use bespoke_graph::{ExportOptions, Graph, Model, Weights};
+use bespoke_measure::median;
 use bespoke_net::{Batch, Batches, Images, SharedWeights};
 use bespoke_recipe::{Augment, Recipe, TrainingDevice};
 use bespoke_space::Space;
@@ -24,6 +26,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use python::Python;
+use turns::by_turns;
 
 const NETWORKS: usize = 8;
 const BATCH: usize = 64;
@@ -77,35 +80,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| --- | --- | --- |{}", " --- |".repeat(contestants.len()));
     let mut all = vec![Vec::new(); contestants.len()];
     for network in &networks {
-        let (mut python_ms, mut ratios) = (Vec::new(), vec![Vec::new(); contestants.len()]);
-        for round in 0..rounds {
-            let count = contestants.len() + 1;
-            let mut turns = vec![0.0; count];
-            for place in 0..count {
-                let who = (place + round) % count;
-                turns[who] = match who {
-                    0 => python.turn(&network.file, threads, STEPS)?.median_ms,
-                    _ => contestants[who - 1].turn(&network.graph, &batch)?,
-                };
-            }
-            python_ms.push(turns[0]);
-            for (ratios, turn) in ratios.iter_mut().zip(&turns[1..]) {
-                ratios.push(turn / turns[0]);
-            }
-        }
-        let ratios: Vec<f64> = ratios.into_iter().map(median).collect();
+        let (python_ms, ratios) = by_turns(contestants.len() + 1, rounds, |who| match who {
+            0 => Ok(python.turn(&network.file, threads, STEPS)?.median_ms),
+            _ => contestants[who - 1].turn(&network.graph, &batch),
+        })?;
         println!(
             "| {} | {:.1} | {:.2} |{}",
             network.name.replace('|', " "),
             network.graph.cost().macs as f64 / 1e6,
-            median(python_ms),
+            python_ms,
             cells(&ratios)
         );
         for (all, ratio) in all.iter_mut().zip(ratios) {
             all.push(ratio);
         }
     }
-    let medians: Vec<f64> = all.into_iter().map(median).collect();
+    let medians: Vec<f64> = all.iter().map(|of| median(of)).collect();
     println!("| median | | |{}", cells(&medians));
     Ok(())
 }
@@ -169,7 +159,7 @@ impl Contestant {
                 .step(std::slice::from_ref(network), batch, 1e-3)?;
             samples.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        Ok(median(samples.split_off(WARM_UP)))
+        Ok(median(&samples[WARM_UP..]))
     }
 }
 
@@ -178,9 +168,4 @@ impl Contestant {
 fn cells(ratios: &[f64]) -> String {
     let cells = ratios.iter().map(|ratio| format!(" {ratio:.2} |"));
     cells.collect()
-}
-
-fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
 }

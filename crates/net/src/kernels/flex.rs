@@ -1,7 +1,5 @@
 //! The operations on Burn's own backend for processors.
 
-mod plane;
-
 use burn::backend::{
     Flex, TensorMetadata,
     ops::{ConvOptions, ModuleOps},
@@ -10,11 +8,8 @@ use burn::backend::{
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use self::plane::Plane;
+use super::plane::{LANES, Plane, add};
 use super::{Gradients, Kernels, Windows};
-
-/// So many sums run side by side, so that the processor can add as many at a time.
-const LANES: usize = 16;
 
 /// Values `[images, channels, ...]`, of which each channel of an image has as many.
 struct Channels {
@@ -49,21 +44,11 @@ impl Kernels for Flex {
     }
 
     fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
-        let plane = Plane::of_windows(&maps, windows);
-        let [images, channels, _, _] = maps.shape().dims();
-        let maps = maps.to_contiguous();
-        let ([inputs, outputs, _], shares) = (plane.elements(), plane.shares());
-        let mut result = vec![0.0; images * channels * outputs];
-        result
-            .par_chunks_mut(outputs)
-            .zip(values(&maps).par_chunks(inputs))
-            .for_each(|(result, maps)| {
-                plane.rows(|row| plane.read(maps, &row, 1.0, result));
-                let means = result.iter_mut().zip(&shares);
-                means.for_each(|(sum, share)| *sum *= share);
-            });
+        let [images, channels, height, width] = maps.shape().dims();
+        let plane = Plane::new([height, width], windows);
+        let means = plane.means(values(&maps.to_contiguous()));
         let [height, width] = plane.output;
-        tensor(result, [images, channels, height, width])
+        tensor(means, [images, channels, height, width])
     }
 
     fn normalise(
@@ -148,22 +133,10 @@ impl Gradients for Flex {
         gradient: FloatTensor<Self>,
         windows: Windows,
     ) -> FloatTensor<Self> {
-        let plane = Plane::of_windows(&maps, windows);
-        let gradient = gradient.to_contiguous();
-        let ([inputs, outputs, _], shares) = (plane.elements(), plane.shares());
-        let mut result = vec![0.0; maps.shape().num_elements()];
-        result
-            .par_chunks_mut(inputs)
-            .zip(values(&gradient).par_chunks(outputs))
-            .for_each(|(result, gradient)| {
-                let shared: Vec<f32> = gradient
-                    .iter()
-                    .zip(&shares)
-                    .map(|(y, share)| y * share)
-                    .collect();
-                plane.rows(|row| plane.write(&shared, &row, 1.0, result));
-            });
-        tensor(result, maps.shape())
+        let [_, _, height, width] = maps.shape().dims();
+        let plane = Plane::new([height, width], windows);
+        let by_maps = plane.through_means(values(&gradient.to_contiguous()));
+        tensor(by_maps, maps.shape())
     }
 
     fn normalised(
@@ -264,18 +237,4 @@ fn values(tensor: &FloatTensor<Flex>) -> &[f32] {
 
 fn tensor(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FloatTensor<Flex> {
     FloatTensor::<Flex>::from_data(TensorData::new(values, shape.into()))
-}
-
-/// Adds what is made of two values at each place to sums, in turn.
-fn add(lanes: &mut [f32; LANES], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
-    let (whole, rest) = a.as_chunks::<LANES>();
-    let (other, other_rest) = b.as_chunks::<LANES>();
-    for (a, b) in whole.iter().zip(other) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += of(*a, *b);
-        }
-    }
-    for (lane, (a, b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
-        *lane += of(*a, *b);
-    }
 }

@@ -1,13 +1,13 @@
 //! The operations on libtorch.
 
 use burn::backend::{
-    LibTorch,
+    LibTorch, TensorMetadata,
     ops::{ConvOptions, ModuleOps},
     tensor::FloatTensor,
 };
 use tch::Tensor;
 
-use super::{Gradients, Kernels, Windows};
+use super::{Gradients, Kernels, Windows, plane::Plane};
 use crate::libtorch::gradients::{self, Steps};
 
 impl Kernels for LibTorch {
@@ -20,12 +20,19 @@ impl Kernels for LibTorch {
     }
 
     fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
-        let Windows {
-            kernel,
-            stride,
-            padding,
-        } = windows;
-        Self::avg_pool2d(maps, kernel, stride, padding, false, false)
+        if maps.tensor.device() != tch::Device::Cpu {
+            let Windows {
+                kernel,
+                stride,
+                padding,
+            } = windows;
+            return Self::avg_pool2d(maps, kernel, stride, padding, false, false);
+        }
+        let [images, channels, height, width] = maps.shape().dims();
+        let plane = Plane::new([height, width], windows);
+        let means = plane.means(&values(&maps));
+        let [height, width] = plane.output;
+        tensor(&means, [images, channels, height, width])
     }
 
     fn normalise(
@@ -77,12 +84,19 @@ impl Gradients for LibTorch {
         gradient: FloatTensor<Self>,
         windows: Windows,
     ) -> FloatTensor<Self> {
-        let Windows {
-            kernel,
-            stride,
-            padding,
-        } = windows;
-        Self::avg_pool2d_backward(maps, gradient, kernel, stride, padding, false, false)
+        if maps.tensor.device() != tch::Device::Cpu {
+            let Windows {
+                kernel,
+                stride,
+                padding,
+            } = windows;
+            return Self::avg_pool2d_backward(
+                maps, gradient, kernel, stride, padding, false, false,
+            );
+        }
+        let dims = maps.shape().dims();
+        let plane = Plane::new([dims[2], dims[3]], windows);
+        tensor(&plane.through_means(&values(&gradient)), dims)
     }
 
     fn normalised(
@@ -102,4 +116,16 @@ impl Gradients for LibTorch {
         ];
         gradients::normalised(tensors, epsilon).map(FloatTensor::<Self>::new)
     }
+}
+
+// === helpers ===
+
+fn values(tensor: &FloatTensor<LibTorch>) -> Vec<f32> {
+    let flat = tensor.tensor.flatten(0, -1);
+    Vec::try_from(flat).expect("they are 32-bit floats")
+}
+
+fn tensor(values: &[f32], dims: [usize; 4]) -> FloatTensor<LibTorch> {
+    let dims = dims.map(|length| length as i64);
+    FloatTensor::<LibTorch>::new(Tensor::from_slice(values).reshape(dims))
 }

@@ -3,8 +3,10 @@
 use burn::backend::{Flex, TensorMetadata, ops::ConvOptions, tensor::FloatTensor};
 use rayon::prelude::*;
 
-use super::super::Windows;
-use super::{LANES, add};
+use super::Windows;
+
+/// So many sums run side by side, so that the processor can add as many at a time.
+pub(super) const LANES: usize = 16;
 
 /// A depthwise convolution of one channel of one image, or the means of its windows.
 pub(super) struct Plane {
@@ -47,13 +49,8 @@ impl Plane {
         Some(Self::new([height, width], windows))
     }
 
-    /// The planes of windows of maps.
-    pub fn of_windows(maps: &FloatTensor<Flex>, windows: Windows) -> Self {
-        let [_, _, height, width] = maps.shape().dims();
-        Self::new([height, width], windows)
-    }
-
-    fn new(input: [usize; 2], windows: Windows) -> Self {
+    /// A plane of that height and width, seen through windows.
+    pub fn new(input: [usize; 2], windows: Windows) -> Self {
         let Windows {
             kernel,
             stride,
@@ -108,8 +105,36 @@ impl Plane {
         }
     }
 
+    /// The means of the windows of all planes.
+    pub fn means(&self, maps: &[f32]) -> Vec<f32> {
+        let ([inputs, outputs, _], shares) = (self.elements(), self.shares());
+        let mut result = vec![0.0; maps.len() / inputs * outputs];
+        let planes = result.par_chunks_mut(outputs).zip(maps.par_chunks(inputs));
+        planes.for_each(|(result, maps)| {
+            self.rows(|row| self.read(maps, &row, 1.0, result));
+            let means = result.iter_mut().zip(&shares);
+            means.for_each(|(sum, share)| *sum *= share);
+        });
+        result
+    }
+
+    /// What comes back through the means to the inputs.
+    pub fn through_means(&self, gradient: &[f32]) -> Vec<f32> {
+        let ([inputs, outputs, _], shares) = (self.elements(), self.shares());
+        let mut result = vec![0.0; gradient.len() / outputs * inputs];
+        let planes = result
+            .par_chunks_mut(inputs)
+            .zip(gradient.par_chunks(outputs));
+        planes.for_each(|(result, gradient)| {
+            let shared = gradient.iter().zip(&shares).map(|(y, share)| y * share);
+            let shared: Vec<f32> = shared.collect();
+            self.rows(|row| self.write(&shared, &row, 1.0, result));
+        });
+        result
+    }
+
     /// For each output, one over the number of inputs in its window.
-    pub fn shares(&self) -> Vec<f32> {
+    fn shares(&self) -> Vec<f32> {
         let mut counts = vec![0.0; self.elements()[1]];
         self.rows(|row| {
             for count in &mut counts[row.output..][..row.count] {
@@ -202,5 +227,21 @@ impl Plane {
                 }
             });
         result
+    }
+}
+
+// === helpers ===
+
+/// Adds what is made of two values at each place to sums, in turn.
+pub(super) fn add(lanes: &mut [f32; LANES], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
+    let (whole, rest) = a.as_chunks::<LANES>();
+    let (other, other_rest) = b.as_chunks::<LANES>();
+    for (a, b) in whole.iter().zip(other) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += of(*a, *b);
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(rest.iter().zip(other_rest)) {
+        *lane += of(*a, *b);
     }
 }
