@@ -177,7 +177,7 @@ impl Bench {
         let at = at.unwrap_or_default();
         let settings = match self.method.as_str() {
             "fbnet" => {
-                let beta = [0.2, 0.6, 0.9][at];
+                let beta = [0.2, 0.6, 0.75][at];
                 // About the same factor of the cross-entropy, whatever β, at 200 µs; and masks as cold in the end as
                 // after the paper's 90 epochs.
                 let alpha = 0.2 * 5.3f64.powf(0.6 - beta);
