@@ -96,7 +96,7 @@ pub fn svg(groups: &[&str], dots: &[Dot]) -> String {
         }
     }
     for (group, name) in groups.iter().enumerate() {
-        let at = LEFT + 190.0 * group as f64;
+        let at = LEFT + 215.0 * group as f64;
         let _ = writeln!(
             svg,
             "<circle class=\"{}\" cx=\"{at}\" cy=\"18\" r=\"7\"/><circle class=\"{}\" cx=\"{}\" cy=\"18\" r=\"4\"/>\

@@ -1,12 +1,13 @@
 //! How well shared weights rank networks, and what a search by binary paths keeps in memory.
 //!
-//!     cargo bench --bench supernet -- ranking FOLDER SAMPLING EPOCHS [mnist|cifar10 DATA]
+//!     cargo bench --bench supernet -- ranking FOLDER SAMPLING EPOCHS SEED [mnist|cifar10 DATA]
 //!     cargo bench --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
 //! `ranking` trains 30 random cells of NAS-Bench-201 alone, one in each of three stages of half the channels, and all cells
-//! together for so many epochs, by `uniform` draws or by a `sandwich` with two at random; on the digits, or on the first
-//! 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`. A call ends after nine minutes at the latest;
-//! the next one with the same arguments goes on. What was trained alone serves other samplings and epochs in that folder.
+//! together for so many epochs, by `uniform` or `fair` draws or by a `sandwich` with two at random, from weights and in an
+//! order of `SEED`; on the digits, or on the first 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`.
+//! A call ends after nine minutes at the latest; the next one with the same arguments goes on. What was trained alone serves
+//! other samplings, epochs and seeds in that folder.
 //! `memory` searches for an epoch on six layers of so many blocks, all equally wide, and tells the most memory that was
 //! resident (on Linux).
 //!
@@ -36,7 +37,7 @@ use bespoke_supernet::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-const USAGE: &str = "say `ranking FOLDER uniform|fair|sandwich EPOCHS [mnist|cifar10 DATA]` or \
+const USAGE: &str = "say `ranking FOLDER uniform|fair|sandwich EPOCHS SEED [mnist|cifar10 DATA]` or \
                      `memory proxylessnas|fbnet CHOICES`";
 const NETWORKS: usize = 30;
 /// Epochs of a network alone on the digits; where there are eight times the images, an eighth of them.
@@ -54,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["ranking", folder, sampling, epochs, ref images @ ..] => {
+        ["ranking", folder, sampling, epochs, seed, ref images @ ..] => {
             let data = match images {
                 [] => DataSet::digits(),
                 [name, files] => {
@@ -64,7 +65,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
                 _ => return Err(USAGE.into()),
             };
-            ranking(Path::new(folder), sampling, epochs.parse()?, data)
+            let folder = Path::new(folder);
+            ranking(folder, sampling, epochs.parse()?, seed.parse()?, data)
         }
         ["memory", method, choices] => memory(method, choices.parse()?),
         _ => Err(USAGE.into()),
@@ -97,6 +99,7 @@ fn ranking(
     folder: &Path,
     sampling: &str,
     epochs: u32,
+    seed: u64,
     data: DataSet,
 ) -> Result<(), Box<dyn Error>> {
     let deadline = Instant::now() + A_CALL;
@@ -119,14 +122,14 @@ fn ranking(
         alone.push(trained.accuracy_percent)?;
     }
 
-    let rule = match sampling {
+    let name = format!("{sampling}-{epochs}-{seed}");
+    let sampling = match sampling {
         "uniform" => Sampling::Uniform,
         "fair" => Sampling::Fair,
         "sandwich" => Sampling::Sandwich { random: 2 },
         _ => return Err(USAGE.into()),
     };
-    let name = format!("{sampling}-{epochs}");
-    let mut supernet = Supernet::new(space.clone(), data, &recipe(epochs), rule, 1)?;
+    let mut supernet = Supernet::new(space.clone(), data, &recipe(epochs), sampling, seed)?;
     let state = folder.join(&name);
     load(&mut supernet, &name, &state)?;
     while supernet.epochs_trained() < epochs {

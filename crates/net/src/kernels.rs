@@ -3,7 +3,8 @@
 //! Burn 0.22 computes the gradient of a grouped convolution's weights group by group, of a depthwise one thus channel by
 //! channel, copies the maps several times to normalise them, and averages value by value on its own backend. Here,
 //! libtorch computes all gradients as PyTorch has it do, and Burn's own backend depthwise convolutions and normalisation
-//! row by row; averages are ours on both, for libtorch's take a third of a pass through NAS-Bench-201's cells.
+//! row by row, dense convolutions as products of matrices; averages are ours on both, for libtorch's take a third of a
+//! pass through NAS-Bench-201's cells.
 
 #![cfg_attr(
     feature = "libtorch",
@@ -14,6 +15,7 @@
 )]
 
 mod autodiff;
+mod convolution;
 mod flex;
 #[cfg(feature = "libtorch")]
 mod libtorch;
@@ -82,7 +84,7 @@ pub(crate) trait Gradients: Backend {
     ) -> [FloatTensor<Self>; 3];
 }
 
-/// What a layer makes of maps.
+/// What a convolution makes of maps.
 pub(crate) fn convolve(layer: &Conv2d, maps: Tensor<4>) -> Tensor<4> {
     let padding = match even(&layer.padding) {
         Some(padding) if layer.bias.is_none() && is_trained(&maps) => padding,
@@ -93,7 +95,7 @@ pub(crate) fn convolve(layer: &Conv2d, maps: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::convolve(maps.into_dispatch(), weights, options))
 }
 
-/// What a layer makes of maps.
+/// What an average over windows makes of maps.
 pub(crate) fn average(layer: &AvgPool2d, maps: Tensor<4>) -> Tensor<4> {
     let is_plain = !layer.count_include_pad && !layer.ceil_mode;
     let padding = match even(&layer.padding) {

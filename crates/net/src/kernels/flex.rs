@@ -8,8 +8,10 @@ use burn::backend::{
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::plane::{LANES, Plane, add};
-use super::{Gradients, Kernels, Windows};
+use super::{
+    Gradients, Kernels, Windows, convolution,
+    plane::{LANES, Plane, add},
+};
 
 /// Values `[images, channels, ...]`, of which each channel of an image has as many.
 struct Channels {
@@ -26,21 +28,14 @@ impl Kernels for Flex {
         weights: FloatTensor<Self>,
         options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
-        let Some(plane) = Plane::of(&maps, &weights, &options) else {
+        let Some((convolution, [height, width])) = convolution::of(&maps, &weights, &options)
+        else {
             return Self::conv2d(maps, weights, None, options);
         };
-        let [images, channels, _, _] = maps.shape().dims();
+        let (images, filters) = (maps.shape()[0], weights.shape()[0]);
         let (maps, weights) = (maps.to_contiguous(), weights.to_contiguous());
-        let (maps, weights) = (values(&maps), values(&weights));
-        let [inputs, outputs, taps] = plane.elements();
-        let mut result = vec![0.0; images * channels * outputs];
-        let planes = result.par_chunks_mut(outputs).zip(maps.par_chunks(inputs));
-        planes.enumerate().for_each(|(at, (result, maps))| {
-            let weights = &weights[(at % channels) * taps..][..taps];
-            plane.rows(|row| plane.read(maps, &row, weights[row.tap], result));
-        });
-        let [height, width] = plane.output;
-        tensor(result, [images, channels, height, width])
+        let result = convolution.convolve(values(&maps), values(&weights));
+        tensor(result, [images, filters, height, width])
     }
 
     fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
@@ -107,7 +102,7 @@ impl Gradients for Flex {
         options: ConvOptions<2>,
         asked: [bool; 2],
     ) -> [Option<FloatTensor<Self>>; 2] {
-        let Some(plane) = Plane::of(&maps, &weights, &options) else {
+        let Some((convolution, _)) = convolution::of(&maps, &weights, &options) else {
             let (x, w, y) = (maps, weights, gradient);
             let by_maps =
                 || Self::conv2d_x_backward(x.clone(), w.clone(), y.clone(), options.clone());
@@ -118,11 +113,11 @@ impl Gradients for Flex {
         let (maps, weights) = (maps.to_contiguous(), weights.to_contiguous());
         let gradient = gradient.to_contiguous();
         let by_maps = || {
-            let result = plane.by_maps(values(&weights), values(&gradient));
+            let result = convolution.by_maps(values(&weights), values(&gradient));
             tensor(result, maps.shape())
         };
         let by_weights = || {
-            let result = plane.by_weights(values(&maps), values(&gradient), weights.shape()[0]);
+            let result = convolution.by_weights(values(&maps), values(&gradient));
             tensor(result, weights.shape())
         };
         [asked[0].then(by_maps), asked[1].then(by_weights)]

@@ -21,12 +21,8 @@ impl Kernels for LibTorch {
 
     fn average(maps: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
         if maps.tensor.device() != tch::Device::Cpu {
-            let Windows {
-                kernel,
-                stride,
-                padding,
-            } = windows;
-            return Self::avg_pool2d(maps, kernel, stride, padding, false, false);
+            let w = windows;
+            return Self::avg_pool2d(maps, w.kernel, w.stride, w.padding, false, false);
         }
         let [images, channels, height, width] = maps.shape().dims();
         let plane = Plane::new([height, width], windows);
@@ -85,13 +81,9 @@ impl Gradients for LibTorch {
         windows: Windows,
     ) -> FloatTensor<Self> {
         if maps.tensor.device() != tch::Device::Cpu {
-            let Windows {
-                kernel,
-                stride,
-                padding,
-            } = windows;
+            let w = windows;
             return Self::avg_pool2d_backward(
-                maps, gradient, kernel, stride, padding, false, false,
+                maps, gradient, w.kernel, w.stride, w.padding, false, false,
             );
         }
         let dims = maps.shape().dims();

@@ -1,6 +1,5 @@
 //! One channel of one image, seen through windows.
 
-use burn::backend::{Flex, TensorMetadata, ops::ConvOptions, tensor::FloatTensor};
 use rayon::prelude::*;
 
 use super::Windows;
@@ -8,14 +7,11 @@ use super::Windows;
 /// So many sums run side by side, so that the processor can add as many at a time.
 pub(super) const LANES: usize = 16;
 
-/// A depthwise convolution of one channel of one image, or the means of its windows.
 pub(super) struct Plane {
     /// Height and width of what goes in and of what comes out.
     input: [usize; 2],
     pub output: [usize; 2],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
+    windows: Windows,
 }
 
 /// One tap of the kernel on one row: the places of as many values.
@@ -29,52 +25,33 @@ pub(super) struct Row {
 // === impl Plane ===
 
 impl Plane {
-    /// The planes of a convolution, where it is depthwise.
-    pub fn of(
-        maps: &FloatTensor<Flex>,
-        weights: &FloatTensor<Flex>,
-        options: &ConvOptions<2>,
-    ) -> Option<Self> {
-        let [_, channels, height, width] = maps.shape().dims();
-        let [filters, of_group, kernel_height, kernel_width] = weights.shape().dims();
-        let is_depthwise = options.groups == channels && filters == channels && of_group == 1;
-        if !is_depthwise || options.dilation != [1, 1] {
-            return None;
-        }
-        let windows = Windows {
-            kernel: [kernel_height, kernel_width],
-            stride: options.stride,
-            padding: options.padding.map(|(before, _)| before),
-        };
-        Some(Self::new([height, width], windows))
-    }
-
     /// A plane of that height and width, seen through windows.
     pub fn new(input: [usize; 2], windows: Windows) -> Self {
-        let Windows {
-            kernel,
-            stride,
-            padding,
-        } = windows;
-        let length =
-            |axis: usize| (input[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1;
+        let length = |axis: usize| {
+            let padded = input[axis] + 2 * windows.padding[axis];
+            (padded - windows.kernel[axis]) / windows.stride[axis] + 1
+        };
         Self {
             input,
             output: [length(0), length(1)],
-            kernel,
-            stride,
-            padding,
+            windows,
         }
     }
 
     /// Of the input, the output and the kernel.
     pub fn elements(&self) -> [usize; 3] {
-        [self.input, self.output, self.kernel].map(|[height, width]| height * width)
+        [self.input, self.output, self.windows.kernel].map(|[height, width]| height * width)
+    }
+
+    /// Whether each output reads the input at its own place alone.
+    pub fn is_pointwise(&self) -> bool {
+        let windows = &self.windows;
+        (windows.kernel, windows.stride, windows.padding) == ([1, 1], [1, 1], [0, 0])
     }
 
     /// The outputs along an axis whose input for a tap is no padding, and the input of the first.
     fn span(&self, axis: usize, tap: usize) -> (std::ops::Range<usize>, usize) {
-        let (stride, padding) = (self.stride[axis], self.padding[axis]);
+        let (stride, padding) = (self.windows.stride[axis], self.windows.padding[axis]);
         let first = padding.saturating_sub(tap).div_ceil(stride);
         let end = (self.input[axis] + padding)
             .saturating_sub(tap)
@@ -85,7 +62,7 @@ impl Plane {
 
     /// All that is multiplied, row by row.
     pub fn rows(&self, mut visit: impl FnMut(Row)) {
-        let [height, width] = self.kernel;
+        let [height, width] = self.windows.kernel;
         for y in 0..height {
             let (rows, first_row) = self.span(0, y);
             for x in 0..width {
@@ -97,7 +74,7 @@ impl Plane {
                     visit(Row {
                         tap: y * width + x,
                         output: row * self.output[1] + columns.start,
-                        input: (first_row + at * self.stride[0]) * self.input[1] + first,
+                        input: (first_row + at * self.windows.stride[0]) * self.input[1] + first,
                         count: columns.len(),
                     });
                 }
@@ -147,7 +124,7 @@ impl Plane {
     /// Adds a row of the input, times a weight, to a row of the output.
     pub fn read(&self, input: &[f32], row: &Row, weight: f32, output: &mut [f32]) {
         let output = output[row.output..][..row.count].iter_mut();
-        match self.stride[1] {
+        match self.windows.stride[1] {
             1 => {
                 let input = &input[row.input..][..row.count];
                 output.zip(input).for_each(|(y, x)| *y += weight * x);
@@ -162,7 +139,7 @@ impl Plane {
     /// Adds a row of the output, times a weight, to a row of the input.
     pub fn write(&self, output: &[f32], row: &Row, weight: f32, input: &mut [f32]) {
         let output = &output[row.output..][..row.count];
-        match self.stride[1] {
+        match self.windows.stride[1] {
             1 => {
                 let input = input[row.input..][..row.count].iter_mut();
                 input.zip(output).for_each(|(x, y)| *x += weight * y);
@@ -175,9 +152,9 @@ impl Plane {
     }
 
     /// Adds the products of a row of the input and one of the output to sums, in turn.
-    fn dot(&self, input: &[f32], output: &[f32], row: &Row, lanes: &mut [f32; LANES]) {
+    pub fn dot(&self, input: &[f32], output: &[f32], row: &Row, lanes: &mut [f32; LANES]) {
         let output = &output[row.output..][..row.count];
-        match self.stride[1] {
+        match self.windows.stride[1] {
             1 => {
                 let input = &input[row.input..][..row.count];
                 add(lanes, output, input, |y, x| y * x);
@@ -187,46 +164,6 @@ impl Plane {
                 lanes[0] += output.iter().zip(input).map(|(y, x)| y * x).sum::<f32>();
             }
         }
-    }
-
-    pub fn by_maps(&self, weights: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let [inputs, outputs, taps] = self.elements();
-        let mut result = vec![0.0; gradient.len() / outputs * inputs];
-        let planes = result
-            .par_chunks_mut(inputs)
-            .zip(gradient.par_chunks(outputs));
-        planes.enumerate().for_each(|(at, (result, gradient))| {
-            let weights = &weights[(at * taps) % weights.len()..][..taps];
-            self.rows(|row| self.write(gradient, &row, weights[row.tap], result));
-        });
-        result
-    }
-
-    pub fn by_weights(&self, maps: &[f32], gradient: &[f32], channels: usize) -> Vec<f32> {
-        let [inputs, outputs, taps] = self.elements();
-        let mut result = vec![0.0; channels * taps];
-        result
-            .par_chunks_mut(taps)
-            .enumerate()
-            .for_each(|(channel, result)| {
-                let mut sums = vec![0.0f64; taps];
-                let images = maps
-                    .chunks(channels * inputs)
-                    .zip(gradient.chunks(channels * outputs));
-                for (maps, gradient) in images {
-                    let maps = &maps[channel * inputs..][..inputs];
-                    let gradient = &gradient[channel * outputs..][..outputs];
-                    let mut lanes = vec![[0.0; LANES]; taps];
-                    self.rows(|row| self.dot(maps, gradient, &row, &mut lanes[row.tap]));
-                    for (sum, lanes) in sums.iter_mut().zip(lanes) {
-                        *sum += f64::from(lanes.iter().sum::<f32>());
-                    }
-                }
-                for (result, sum) in result.iter_mut().zip(sums) {
-                    *result = sum as f32;
-                }
-            });
-        result
     }
 }
 

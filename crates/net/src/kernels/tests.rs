@@ -61,12 +61,15 @@ fn convolutions_and_their_gradients_are_those_of_burn() {
         (3, 3, 3, [1, 1], [2, 2], [0, 0], [5, 5]),
         (4, 8, 4, [3, 3], [1, 1], [1, 1], [6, 6]),
         (4, 6, 1, [3, 3], [2, 2], [1, 1], [7, 7]),
+        (4, 6, 1, [3, 5], [1, 2], [1, 2], [6, 7]),
+        (4, 6, 1, [1, 1], [1, 1], [0, 0], [4, 5]),
+        (4, 6, 1, [1, 1], [2, 2], [0, 0], [5, 5]),
         (4, 6, 2, [1, 1], [1, 1], [0, 0], [4, 5]),
     ];
     for device in devices() {
         for (channels, filters, groups, kernel, stride, padding, [height, width]) in cases {
             let mut rng = ChaCha8Rng::seed_from_u64(1);
-            let maps = noise([3, channels, height, width], &mut rng, &device);
+            let maps = noise([19, channels, height, width], &mut rng, &device);
             let dims = [filters, channels / groups, kernel[0], kernel[1]];
             let weights = noise(dims, &mut rng, &device);
             let layer = |weights: &Tensor<4>| Conv2d {
