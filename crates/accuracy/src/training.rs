@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bespoke_graph::{Graph, Model};
-use bespoke_net::{Evaluation, NetworkError, Threads, TrainError, Trainer, check_device, evaluate};
+use bespoke_net::{
+    Batches, Evaluation, NetworkError, Threads, TrainError, Trainer, check_device, evaluate,
+};
 use bespoke_recipe::Recipe;
 
 use crate::{Curve, DataSet, Decision, EpochProgress, Evaluated, EvaluationError, Evaluator};
@@ -25,16 +27,11 @@ impl Training {
     /// Training on a data set, on as many threads as there are logical cores.
     ///
     /// # Errors
-    /// When a setting is out of its range, its device is not here, or a batch takes more images than there are to train
-    /// on.
+    /// When a setting is out of its range or not for these images, or its device is not here.
     pub fn new(data: Arc<DataSet>, recipe: Recipe) -> Result<Self, TrainError> {
         recipe.check()?;
         check_device(recipe.device)?;
-        let images = data.train.count();
-        if recipe.batch_size > images {
-            let batch_size = recipe.batch_size;
-            return Err(TrainError::BatchTooLarge { batch_size, images });
-        }
+        Batches::check(&data.train, recipe.batch_size, recipe.augment)?;
         Ok(Self {
             data,
             recipe,

@@ -34,12 +34,16 @@ fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-/// What runs the asynchronous parts.
-fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs the asynchronous parts. What still computes when they have ended is not waited for: a training that was
+/// interrupted goes on from its last whole epoch.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("cannot start threads")
+        .context("cannot start threads")?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }
 
 /// Ends when the user presses Ctrl-C or the system asks the program to stop. Whoever asks a second time is not kept

@@ -21,8 +21,12 @@ pub struct Progress {
     study: Option<Study>,
     training: BTreeMap<TrialId, (u32, u32)>,
     measuring: Option<String>,
+    /// Networks and blocks that were measured for no trial.
+    sampled: usize,
     earlier: Duration,
     started: Instant,
+    /// From when on the pace of the trials is counted, and how many were finished by then.
+    pace: Option<(Instant, usize)>,
 }
 
 impl Progress {
@@ -46,8 +50,10 @@ impl Progress {
             study: None,
             training: BTreeMap::new(),
             measuring: None,
+            sampled: 0,
             earlier,
             started: Instant::now(),
+            pace: None,
         }
     }
 
@@ -56,7 +62,11 @@ impl Progress {
         match event {
             Event::Trial(trial) => self.trial(trial),
             Event::Activity(activity) => self.activity(activity),
-            Event::Study(study) => self.study = Some(study),
+            Event::Study(study) => {
+                // The trials of earlier runs come before it.
+                self.pace.get_or_insert((Instant::now(), self.finished()));
+                self.study = Some(study);
+            }
         }
         self.bar.set_position(self.finished() as u64);
         self.bar.set_message(self.message());
@@ -100,7 +110,16 @@ impl Progress {
                 self.measuring = Some(format!("{agent} measures trial {trial} on {target}"));
             }
             Activity::Sampling { agent, target, .. } => {
-                self.announce(format!("{agent} measures networks to learn {target}"));
+                self.sampled += 1;
+                self.pace = Some((Instant::now(), self.finished()));
+                let number = self.sampled;
+                let what = format!(
+                    "{agent} measures what {target} takes for parts and samples of the space: {number}"
+                );
+                match self.is_terminal || number % 10 == 1 {
+                    true => self.announce(what),
+                    false => self.measuring = Some(what),
+                }
             }
             Activity::Training {
                 trial,
@@ -208,7 +227,14 @@ impl Progress {
         let finished = self.finished();
         let spent = self.started.elapsed();
         let open = (self.spec.budget.trials.get() as usize).saturating_sub(finished);
-        let by_pace = (finished > 0).then(|| spent.mul_f64(open as f64 / finished as f64));
+        if open == 0 {
+            // What no other beats may have yet to be trained.
+            return None;
+        }
+        let by_pace = self.pace.and_then(|(since, before)| {
+            let new = finished.checked_sub(before).filter(|new| *new > 0)?;
+            Some(since.elapsed().mul_f64(open as f64 / new as f64))
+        });
         let allowed = self
             .spec
             .budget

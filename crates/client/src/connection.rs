@@ -89,7 +89,7 @@ impl Connection {
         if status.source().is_some() {
             return ClientError::Unreachable {
                 url: self.url.clone(),
-                source: status.into(),
+                source: status.message().into(),
             };
         }
         ClientError::Refused {

@@ -156,7 +156,10 @@ impl Memory {
             is_same_lesson: is_same_space
                 && spec.data == before.data
                 && spec.recipe == before.recipe
-                && spec.evaluator.supernet() == before.evaluator.supernet(),
+                && spec.evaluator.supernet() == before.evaluator.supernet()
+                // Weights that a search has learned are its own.
+                && !spec.trials_are_tuned()
+                && !before.trials_are_tuned(),
             judge: before.search_objectives()[0],
             is_same_score: is_same_space
                 && spec.data == before.data

@@ -104,7 +104,7 @@ impl Evaluators for DataSets {
         let (shape, classes) = (set.held_out.shape(), set.held_out.classes());
         let labels = set.held_out.labels().into();
         let training = Training::new(set.clone(), spec.recipe.clone());
-        let training = training.map_err(|error| format!("[data]: {error}"))?;
+        let training = training.map_err(|error| format!("[training]: {error}"))?;
         let training = training.with_threads(self.threads);
         let learner = (spec.strategy.differentiable())
             .map(|method| self.learner(method, &set, spec, space).map(Arc::new))
@@ -148,7 +148,8 @@ impl Evaluators for DataSets {
 fn scorer(zero_cost: &ZeroCost, set: &DataSet, space: &Source) -> Result<ZeroCostScorer, String> {
     let space = Space::parse(&space.file, &space.text).map_err(|error| error.to_string())?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let references = std::iter::from_fn(|| space.lower(&space.sample(&mut rng)).ok());
+    let drawn = std::iter::repeat_with(|| space.lower(&space.sample(&mut rng)).ok());
+    let references = drawn.take(100 * REFERENCES).flatten();
     let references: Vec<Graph> = match zero_cost.score.names() {
         [_] => Vec::new(),
         _ => references.take(REFERENCES).collect(),

@@ -105,7 +105,7 @@ pub enum CoordinatorError {
     /// A study of that name exists with other settings.
     #[error(
         "a study `{name}` exists with other settings: give this one another name, or hand in the files that it was \
-         started with (only `trials` and `minutes` of the budget may differ)"
+         started with (only `trials` and `minutes` of the budget may differ); `bespoke search --fresh` forgets it first"
     )]
     OtherSettings {
         /// The name.

@@ -12,7 +12,7 @@ use bespoke_predict::{PredictError, Reader, SpacePredictor};
 use bespoke_search::{Expected, Finished, Forecast};
 use bespoke_space::{Architecture, Space};
 use bespoke_store::StoredPredictor;
-use bespoke_study::Objective;
+use bespoke_study::{Objective, StudySpec};
 
 use crate::CoordinatorError;
 
@@ -21,11 +21,16 @@ use crate::CoordinatorError;
 #[derive(Clone)]
 pub(crate) struct StudyForecast(Arc<Mutex<Outlook>>);
 
+/// Costs that are remembered at a time.
+const MOST_COSTS: usize = 1 << 16;
+
 struct Outlook {
     space: Space,
     objectives: Vec<Objective>,
+    /// What is counted and not to be minimised, each with its bound.
+    constraints: Vec<(Objective, f64)>,
     latencies: Option<Latencies>,
-    /// Of live graphs, as far as they were asked for.
+    /// Of live graphs, of the last that were asked for.
     costs: HashMap<Architecture, Cost>,
 }
 
@@ -39,13 +44,14 @@ struct Latencies {
 // === impl StudyForecast ===
 
 impl StudyForecast {
-    /// What is expected before the first trial, with one predictor for each target or none at all.
+    /// What is expected of a study's candidates before the first trial, with one predictor for each target or none at
+    /// all.
     ///
     /// # Errors
     /// When a predictor's samples are not of the space.
     pub fn new(
         space: &Space,
-        objectives: Vec<Objective>,
+        spec: &StudySpec,
         predictors: &[StoredPredictor],
     ) -> Result<Self, CoordinatorError> {
         let latencies = match predictors {
@@ -54,15 +60,19 @@ impl StudyForecast {
         };
         Ok(Self(Arc::new(Mutex::new(Outlook {
             space: space.clone(),
-            objectives,
+            objectives: spec.search_objectives(),
+            constraints: spec.constraints(),
             latencies,
             costs: HashMap::new(),
         }))))
     }
 
-    /// Whether anything is expected of any objective.
+    /// Whether anything is expected of any objective, or of what is bounded beside them.
     pub fn knows_anything(&self) -> bool {
         let outlook = self.outlook();
+        if !outlook.constraints.is_empty() {
+            return true;
+        }
         let mut objectives = outlook.objectives.iter();
         objectives.any(|objective| match objective {
             Objective::Latency(_) => outlook.latencies.is_some(),
@@ -102,6 +112,10 @@ impl Forecast for StudyForecast {
             .collect()
     }
 
+    fn excess(&mut self, architecture: &Architecture) -> f64 {
+        self.outlook().excess(architecture)
+    }
+
     fn update(&mut self, finished: &Finished) {
         self.outlook().learn(finished);
     }
@@ -115,22 +129,40 @@ impl Outlook {
         let prices = latencies.map(|latencies| latencies.predictor.price(architecture));
         let prices = prices.and_then(Result::ok).unwrap_or_default();
         let objectives = self.objectives.clone();
-        let expected = |objective| {
-            let count = match objective {
-                Objective::Error | Objective::Score | Objective::Energy(_) => return None,
-                Objective::Latency(target) => {
-                    let price = prices.get(target)?;
-                    let ends = [price.median_ms, price.low_ms, price.high_ms];
-                    let [ms, low, high] = ends.map(Latency::ms);
-                    return Some(Expected::within_90_percent(ms, low, high));
-                }
-                Objective::Parameters => self.cost(architecture)?.parameters,
-                Objective::Macs => self.cost(architecture)?.macs,
-                Objective::PeakActivationBytes => self.cost(architecture)?.peak_activation_bytes,
-            };
-            Some(Expected::exactly(count as f64))
+        let expected = |objective| match objective {
+            Objective::Latency(target) => {
+                let price = prices.get(target)?;
+                let ends = [price.median_ms, price.low_ms, price.high_ms];
+                let [ms, low, high] = ends.map(Latency::ms);
+                Some(Expected::within_90_percent(ms, low, high))
+            }
+            counted => self.count(counted, architecture),
         };
         objectives.into_iter().map(expected).collect()
+    }
+
+    /// By how much it breaks bounds on what is counted and not to be minimised.
+    fn excess(&mut self, architecture: &Architecture) -> f64 {
+        let constraints = self.constraints.clone().into_iter();
+        let excess = constraints.filter_map(|(counted, bound)| {
+            let count = self.count(counted, architecture)?;
+            Some(count.excess(bound, 0.0))
+        });
+        excess.sum()
+    }
+
+    /// What is counted exactly; nothing of the rest.
+    fn count(&mut self, objective: Objective, architecture: &Architecture) -> Option<Expected> {
+        let count: fn(&Cost) -> u64 = match objective {
+            Objective::Parameters => |cost| cost.parameters,
+            Objective::Macs => |cost| cost.macs,
+            Objective::PeakActivationBytes => |cost| cost.peak_activation_bytes,
+            Objective::Error | Objective::Score | Objective::Latency(_) | Objective::Energy(_) => {
+                return None;
+            }
+        };
+        let cost = self.cost(architecture)?;
+        Some(Expected::exactly(count(&cost) as f64))
     }
 
     /// Of its live graph; nothing of what is no network.
@@ -139,6 +171,9 @@ impl Outlook {
             return Some(*cost);
         }
         let cost = self.space.lower(architecture).ok()?.live().cost();
+        if self.costs.len() == MOST_COSTS {
+            self.costs.clear();
+        }
         self.costs.insert(architecture.clone(), cost);
         Some(cost)
     }
@@ -189,20 +224,25 @@ impl Latencies {
 
 #[cfg(test)]
 mod tests {
+    use bespoke_study::Source;
+
     use super::*;
+
+    /// A study of one target, with this before its tables and behind them.
+    fn spec(before: &str, behind: &str) -> StudySpec {
+        let text = format!(
+            "name = 'tiny'\nspace = 'mobile_small'\nseed = 3\n{before}\n[data]\nset = 'digits'\n\
+             [[targets]]\nruntime = 'tract'\n[budget]\ntrials = 3\n{behind}\n"
+        );
+        let file = "study.toml".to_owned();
+        StudySpec::parse(&Source { file, text }).expect("it is sound")
+    }
 
     #[test]
     fn what_is_counted_is_expected_exactly_and_the_rest_not_at_all() {
         let space = Space::builtin("mobile_small").expect("it is shipped");
-        let objectives = vec![
-            Objective::Error,
-            Objective::Latency(0),
-            Objective::Parameters,
-            Objective::Macs,
-            Objective::PeakActivationBytes,
-            Objective::Energy(0),
-        ];
-        let forecast = StudyForecast::new(&space, objectives, &[]);
+        let counted = "objectives = ['parameters', 'macs', 'peak_activation_bytes', 'energy']";
+        let forecast = StudyForecast::new(&space, &spec(counted, ""), &[]);
         let mut forecast = forecast.expect("there is no predictor to refuse");
         assert!(forecast.knows_anything());
         let first = space.architectures().next().expect("it has architectures");
@@ -220,7 +260,27 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(forecast.expect(std::slice::from_ref(&first)), [expected]);
         }
-        let blind = StudyForecast::new(&space, vec![Objective::Error, Objective::Latency(0)], &[]);
+        let blind = StudyForecast::new(&space, &spec("", ""), &[]);
         assert!(!blind.expect("as before").knows_anything());
+    }
+
+    #[test]
+    fn a_bound_on_what_is_not_minimised_is_known_beforehand() {
+        let space = Space::builtin("mobile_small").expect("it is shipped");
+        let first = space.architectures().next().expect("it has architectures");
+        let cost = space.lower(&first).expect("it lowers").live().cost();
+        for (most, excess) in [(cost.parameters, 0.0), (cost.parameters / 2, 1.0)] {
+            let bounds = format!("[bounds]\nmax_parameters = {most}");
+            let forecast = StudyForecast::new(&space, &spec("", &bounds), &[]);
+            let mut forecast = forecast.expect("there is no predictor to refuse");
+            assert!(forecast.knows_anything());
+            assert_eq!(
+                forecast.expect(std::slice::from_ref(&first)),
+                [[None, None]]
+            );
+            assert!((forecast.excess(&first) - excess).abs() < 1e-3);
+        }
+        let minimised = spec("objectives = ['macs']", "[bounds]\nmax_macs = 1");
+        assert_eq!(minimised.constraints(), []);
     }
 }

@@ -132,7 +132,7 @@ impl Proposer {
         let file = &study.submission.space;
         let space = Space::parse(&file.file, &file.text)?;
         let objectives = spec.search_objectives();
-        let forecast = StudyForecast::new(&space, objectives.clone(), &beforehand.predictors)?;
+        let forecast = StudyForecast::new(&space, &spec, &beforehand.predictors)?;
         let forecast = forecast.knows_anything().then_some(forecast);
         let Recalled {
             finished,

@@ -243,7 +243,8 @@ impl<'a> Runner<'a> {
         if to_be_trained.is_empty() {
             return Ok(());
         }
-        self.steps = JoinSet::new();
+        self.halt.send_replace(true);
+        (self.halt, self.steps) = (watch::Sender::new(false), JoinSet::new());
         // The search may have been over before it came to that: its time was spent in an earlier run.
         self.prepare().await?;
         for id in to_be_trained {
@@ -463,6 +464,10 @@ pub(crate) async fn open_lesson(
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CoordinatorError> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.map_err(|error| CoordinatorError::Broken(error.to_string()))
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done),
+        // The program is ending, and nothing may be concluded from that.
+        Err(error) if error.is_cancelled() => std::future::pending().await,
+        Err(error) => Err(CoordinatorError::Broken(error.to_string())),
+    }
 }

@@ -14,6 +14,7 @@ mod warm;
 use std::{collections::BTreeSet, sync::Arc};
 
 use bespoke_measure::Verdict;
+use bespoke_space::Space;
 use bespoke_store::{MemoryStore, Store};
 use bespoke_study::{Ending, Front, Source, StudyState, Trial, TrialState};
 use tempfile::TempDir;
@@ -51,7 +52,7 @@ async fn refusal(
 /// The latency that the fake agents measure for a trial.
 fn latency_of(trial: &Trial) -> f64 {
     let space = space().expect("there is one");
-    let space = bespoke_space::Space::parse(&space.file, &space.text).expect("it is sound");
+    let space = Space::parse(&space.file, &space.text).expect("it is sound");
     let architecture = space
         .parse_architecture(trial.architecture())
         .expect("the space's");
@@ -202,6 +203,29 @@ async fn bound_on_cost_is_judged_without_measuring() {
         );
     }
     assert_eq!(agent.count(), 0);
+}
+
+#[tokio::test]
+async fn bound_on_cost_that_some_networks_keep_costs_no_trial() {
+    let (coordinator, _store, _folder) = fresh();
+    let _agent = FakeAgent::start(&coordinator, "a");
+    let space = space().expect("there is one");
+    let space = Space::parse(&space.file, &space.text).expect("it is sound");
+    let parameters = |architecture| {
+        let graph = space.lower(&architecture).expect("it lowers");
+        graph.live().cost().parameters
+    };
+    let mut counts: Vec<u64> = space.architectures().map(parameters).collect();
+    counts.sort_unstable();
+    let most = counts[counts.len() / 4];
+    assert!(most < counts[counts.len() / 2], "most networks break it");
+    let bounds = format!("[bounds]\nmax_parameters = {most}");
+    create(&coordinator, study("tiny", &bounds, "trials = 8")).await;
+    let (_, trials) = outcome(&coordinator, "tiny").await;
+    assert_eq!(trials.len(), 8);
+    for trial in &trials {
+        assert_ne!(trial.state().word(), "infeasible");
+    }
 }
 
 #[tokio::test]

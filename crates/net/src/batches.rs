@@ -1,6 +1,6 @@
 //! Batches of training images.
 
-use bespoke_recipe::Augment;
+use bespoke_recipe::{Augment, RecipeError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -42,20 +42,40 @@ impl Batch {
 // === impl Batches ===
 
 impl<'a> Batches<'a> {
+    /// Whether there can be such batches of the images.
+    ///
+    /// # Errors
+    /// When a batch takes more images than there are, or they may be moved out of sight.
+    pub fn check(images: &Images, batch_size: usize, augment: Augment) -> Result<(), TrainError> {
+        let (count, [_, height, width]) = (images.count(), images.shape());
+        if batch_size > count {
+            let images = count;
+            return Err(TrainError::BatchTooLarge { batch_size, images });
+        }
+        let side = height.min(width);
+        match augment {
+            Augment::Shift { pixels } | Augment::ShiftAndFlip { pixels }
+                if usize::from(pixels) >= side =>
+            {
+                let reason = format!("moves images of {height}x{width} by up to {pixels} pixels");
+                let key = "augment";
+                Err(RecipeError { key, reason }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Order and variations are drawn from the generator given.
     ///
     /// # Errors
-    /// When a batch takes more images than there are.
+    /// As [`Batches::check`] does.
     pub fn new(
         images: &'a Images,
         batch_size: usize,
         augment: Augment,
         mut rng: ChaCha8Rng,
     ) -> Result<Self, TrainError> {
-        if batch_size > images.count() {
-            let images = images.count();
-            return Err(TrainError::BatchTooLarge { batch_size, images });
-        }
+        Self::check(images, batch_size, augment)?;
         let mut order: Vec<usize> = (0..images.count()).collect();
         order.shuffle(&mut rng);
         Ok(Self {

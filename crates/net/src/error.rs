@@ -92,7 +92,9 @@ pub enum TrainError {
         images: usize,
     },
     /// The loss is no longer a number.
-    #[error("the loss became {loss} at step {step}, with a learning rate of {learning_rate:.6}")]
+    #[error(
+        "the loss became {loss} at step {step}, with a learning rate of {learning_rate:.6}: take a smaller `learning_rate`"
+    )]
     Diverged {
         /// Steps made before, over all epochs.
         step: u64,

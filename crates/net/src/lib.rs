@@ -27,7 +27,7 @@ pub use batches::{Batch, Batches};
 pub use error::{NetworkError, TrainError};
 pub use images::{Images, ImagesError};
 pub use memory::{check_memory, pass_bytes};
-pub use network::{Evaluation, Network, evaluate};
+pub use network::{Evaluation, Network, check_images, evaluate};
 pub use place::check_device;
 pub use score::{ScoreError, score};
 pub use shared::{Mixed, Mixture, SharedParameter, SharedState, SharedWeights};

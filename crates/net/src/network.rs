@@ -121,7 +121,7 @@ impl Network {
 // === helpers ===
 
 /// Whether the images are what the network takes and it tells their classes apart.
-pub(crate) fn check_images(graph: &Graph, images: &Images) -> Result<(), NetworkError> {
+pub fn check_images(graph: &Graph, images: &Images) -> Result<(), NetworkError> {
     if graph.input_shape().dims() != images.shape() {
         return Err(NetworkError::ImageShape {
             network: graph.input_shape().to_string(),

@@ -187,8 +187,8 @@ impl SharedWeights {
         Ok(())
     }
 
-    /// One step for several networks on the same images: each parameter takes the mean of the gradients of those that read
-    /// it, and stays as it is where none does. Returns the mean of their losses.
+    /// One step for several networks on the same images: each parameter takes the sum of their gradients over the number
+    /// of those that read any part of it; one that none reads stays as it is. Returns the mean of their losses.
     ///
     /// # Errors
     /// When a network cannot share its weights, or a loss is no longer a number: no weight has changed then.

@@ -37,7 +37,8 @@ pub struct FbnetSettings {
     pub trials: Start,
 }
 
-/// Settings of ProxylessNAS; the defaults are those of the paper.
+/// Settings of ProxylessNAS; the defaults are those of the paper, whose program takes the logarithms of milliseconds: in
+/// microseconds they stay positive for networks that take less than one, and the latency weighs less for the same β.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProxylessnasSettings {

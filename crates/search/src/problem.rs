@@ -37,6 +37,12 @@ pub trait Forecast: Send {
     /// the last are not known.
     fn expect(&mut self, architectures: &[Architecture]) -> Vec<Vec<Option<Expected>>>;
 
+    /// By how much an architecture breaks bounds on what is no objective, in shares of these bounds, all together; 0
+    /// where it keeps them or nothing is known.
+    fn excess(&mut self, _architecture: &Architecture) -> f64 {
+        0.0
+    }
+
     /// Learns from a finished trial.
     fn update(&mut self, _finished: &Finished) {}
 
@@ -133,7 +139,7 @@ impl Expected {
 
     /// By which share of the bound it is exceeded, seen so many deviations above the mean; 0 when it is met. Of a bound
     /// of 0, the excess itself.
-    pub(crate) fn excess(self, bound: f64, deviations: f64) -> f64 {
+    pub fn excess(self, bound: f64, deviations: f64) -> f64 {
         let excess = (self.value + deviations * self.deviation - bound).max(0.0);
         if bound == 0.0 {
             excess

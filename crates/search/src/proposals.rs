@@ -110,9 +110,14 @@ impl Proposals {
         self.excess(slice::from_ref(architecture))[0]
     }
 
-    /// Whether what is expected of an architecture meets the bounds with the asked confidence, where it is known.
-    pub(crate) fn is_within(&self, expected: &[Option<Expected>]) -> bool {
-        self.excess_of(expected) == 0.0
+    /// Whether an architecture, of whose objectives this is expected, meets the bounds with the asked confidence, where
+    /// it is known.
+    pub(crate) fn is_within(
+        &mut self,
+        architecture: &Architecture,
+        expected: &[Option<Expected>],
+    ) -> bool {
+        self.excess_of(architecture, expected) == 0.0
     }
 
     /// A random architecture, seen or not: of those that meet the bounds where the forecast can draw them.
@@ -178,19 +183,22 @@ impl Proposals {
     /// Sum over the bounds of the share by which each architecture is expected to exceed them; 0 where it meets all of
     /// them with the asked confidence, or nothing is known.
     fn excess(&mut self, architectures: &[Architecture]) -> Vec<f64> {
-        let is_bounded = self.problem.bounds.iter().any(Option::is_some);
-        let forecast = self.problem.forecast.as_mut().filter(|_| is_bounded);
-        let Some(forecast) = forecast else {
-            return vec![0.0; architectures.len()];
+        let expected = match self.problem.bounds.iter().any(Option::is_some) {
+            true => self.expect(architectures),
+            false => vec![Vec::new(); architectures.len()],
         };
-        let expected = forecast.expect(architectures);
-        expected.iter().map(|one| self.excess_of(one)).collect()
+        let pairs = architectures.iter().zip(&expected);
+        pairs
+            .map(|(architecture, expected)| self.excess_of(architecture, expected))
+            .collect()
     }
 
-    fn excess_of(&self, expected: &[Option<Expected>]) -> f64 {
+    fn excess_of(&mut self, architecture: &Architecture, expected: &[Option<Expected>]) -> f64 {
+        let forecast = self.problem.forecast.as_mut();
+        let beside = forecast.map_or(0.0, |forecast| forecast.excess(architecture));
         let pairs = self.problem.bounds.iter().zip(expected);
         let known = pairs.filter_map(|(bound, expected)| Some(((*bound)?, (*expected)?)));
-        known.fold(0.0, |sum, (bound, expected)| {
+        known.fold(beside, |sum, (bound, expected)| {
             sum + expected.excess(bound, self.deviations)
         })
     }

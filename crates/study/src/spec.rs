@@ -174,6 +174,21 @@ impl StudySpec {
         }
     }
 
+    /// What is counted of a network before it is tried, and bounded without being minimised, each with its bound.
+    pub fn constraints(&self) -> Vec<(Objective, f64)> {
+        let counted = [
+            Objective::Parameters,
+            Objective::Macs,
+            Objective::PeakActivationBytes,
+        ];
+        let others = counted
+            .into_iter()
+            .filter(|objective| !self.further_objectives.contains(objective));
+        others
+            .filter_map(|objective| Some((objective, self.bound(objective)?)))
+            .collect()
+    }
+
     /// What the strategy minimises, within which bounds; nothing is known of candidates beforehand.
     pub fn problem(&self) -> Problem {
         let objectives = self.search_objectives().into_iter();

@@ -218,9 +218,10 @@ impl Search {
         }
     }
 
-    /// Whether the distribution is trained by now: after so large a part of all epochs.
+    /// Whether the distribution is trained by now: after so large a part of all epochs, and in the last in any case.
     fn is_warm(&self, warm_up: f64) -> bool {
-        f64::from(self.epochs_trained) >= warm_up * f64::from(self.epochs())
+        let is_last = self.epochs_trained + 1 == self.epochs();
+        is_last || f64::from(self.epochs_trained) >= warm_up * f64::from(self.epochs())
     }
 
     /// The weights' learning rate when the part `done` of the current epoch is over.

@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader, BufWriter, Read, Write},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use bespoke_net::{SharedParameter, SharedState};
@@ -91,6 +92,9 @@ pub(crate) fn keep<T: Serialize>(
         path: path.to_owned(),
         reason: format!("cannot be written: {error}"),
     };
+    // An earlier run of the same study may still be writing.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let beside = path.with_extension("part");
     let mut file = BufWriter::new(File::create(&beside).map_err(fault)?);
     write(&mut file, kept, of).map_err(fault)?;
@@ -115,7 +119,11 @@ pub(crate) fn kept<T: DeserializeOwned>(
         file => file.map_err(|error| fault(format!("cannot be read: {error}")))?,
     };
     let mut file = BufReader::new(file);
-    let (found, kept) = read(&mut file).map_err(|error| fault(format!("is damaged: {error}")))?;
+    let (found, kept) = read(&mut file).map_err(|error| {
+        fault(format!(
+            "is damaged: {error}; without this file, the training begins anew"
+        ))
+    })?;
     Ok((found == of).then_some(kept))
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bespoke_accuracy::DataSet;
 use bespoke_graph::{Graph, Model, Weights};
 use bespoke_net::{
-    Batches, EpochReport, Evaluation, Images, SharedState, SharedWeights, TrainError, check_memory,
-    evaluate, pass_bytes,
+    Batches, EpochReport, Evaluation, Images, SharedState, SharedWeights, TrainError, check_images,
+    check_memory, evaluate, pass_bytes,
 };
 use bespoke_recipe::{Augment, Recipe, Sampling};
 use bespoke_space::{Architecture, Space};
@@ -55,6 +55,9 @@ pub struct Subnet {
 const IMAGES_STREAM: u64 = 1 << 32;
 const NETWORKS_STREAM: u64 = 2 << 32;
 const JUDGING_STREAM: u64 = 3 << 32;
+/// That of the random networks whose weights are drawn at once.
+const ADMITTED_STREAM: u64 = 4 << 32;
+const ADMITTED: usize = 64;
 /// Images that a subnet's batch-norm statistics are taken from.
 const CALIBRATION_IMAGES: usize = 1024;
 /// Images that are tested at a time.
@@ -75,11 +78,7 @@ impl Supernet {
         sampling: Sampling,
         seed: u64,
     ) -> Result<Self, SupernetError> {
-        let images = data.train.count();
-        if recipe.batch_size > images {
-            let batch_size = recipe.batch_size;
-            return Err(TrainError::BatchTooLarge { batch_size, images }.into());
-        }
+        Batches::check(&data.train, recipe.batch_size, recipe.augment)?;
         let sampler = Sampler::new(&space, sampling)?;
         let largest = network(&space, sampler.largest())?;
         let needed = pass_bytes(&largest, recipe.batch_size);
@@ -213,14 +212,18 @@ impl Supernet {
         Ok(Subnet { model, evaluation })
     }
 
-    /// Draws the weights of all options, each in the largest network otherwise, so that what cannot be shared is found
-    /// now and the order of the networks to come does not decide what is drawn.
+    /// Draws the weights of all options, each in the largest network otherwise, and those of some random networks, in
+    /// which options meet that do not meet in these: so that what cannot be shared or does not fit the images is found
+    /// now, and the order of the networks to come does not decide what is drawn.
     fn admit_all(&mut self) -> Result<(), SupernetError> {
         let largest = self.sampler.largest().clone();
         let mut networks = vec![largest.clone(), self.sampler.smallest().clone()];
         networks.extend(self.space.neighbours(&largest));
+        let mut rng = generator(self.seed, ADMITTED_STREAM);
+        networks.extend((0..ADMITTED).map(|_| self.space.sample(&mut rng)));
         for architecture in &networks {
             let network = network(&self.space, architecture)?;
+            check_images(&network, &self.data.train).map_err(TrainError::from)?;
             self.weights.admit(&network)?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use bespoke_agent::{Agent, AgentConfig};
 
-use super::{interrupted, tokio_runtime};
+use super::{block_on, interrupted};
 use crate::{arguments, local};
 
 /// Works until it is asked to stop; the present measurement is finished first.
@@ -16,6 +16,6 @@ pub fn run(arguments: &arguments::Agent) -> anyhow::Result<ExitCode> {
         quiet: None,
         limits: arguments.limits.resolve(),
     })?;
-    tokio_runtime()?.block_on(agent.run(interrupted()))?;
+    block_on(async { Ok(agent.run(interrupted()).await?) })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use bespoke_agent::{Finding, Inspection};
 use bespoke_device::Profile;
 
-use super::{print, print_json, tokio_runtime};
+use super::{block_on, print, print_json};
 use crate::arguments::Device;
 
 /// Prints what is asked for.
@@ -20,7 +20,7 @@ pub fn run(device: &Device) -> anyhow::Result<ExitCode> {
 }
 
 fn inspect(json: bool) -> anyhow::Result<()> {
-    let inspection = tokio_runtime()?.block_on(Inspection::of_this_machine());
+    let inspection = block_on(async { Ok(Inspection::of_this_machine().await) })?;
     match json {
         true => print_json(&serde_json::to_value(&inspection)?),
         false => print(&report(&inspection)?),

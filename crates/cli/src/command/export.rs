@@ -7,7 +7,7 @@ use bespoke_graph::ExportOptions;
 use bespoke_study::{StudyName, TrialId};
 use serde_json::json;
 
-use super::{print, print_json, tokio_runtime};
+use super::{block_on, print, print_json};
 use crate::{arguments::Export, local, report, sources};
 
 /// Writes the file.
@@ -38,7 +38,7 @@ fn trained(
     trial: TrialId,
 ) -> anyhow::Result<Vec<u8>> {
     if let Some(url) = &arguments.coordinator {
-        return tokio_runtime()?.block_on(async {
+        return block_on(async {
             Ok(StudyClient::connect(url)
                 .await?
                 .network(study, trial)

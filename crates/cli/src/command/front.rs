@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use bespoke_client::StudyClient;
 
-use super::{print, print_json, tokio_runtime};
+use super::{block_on, print, print_json};
 use crate::{
     arguments::Front,
     local,
@@ -15,7 +15,7 @@ use crate::{
 pub fn run(arguments: &Front, data_dir: &Path) -> anyhow::Result<ExitCode> {
     let name = &arguments.study;
     let report = match &arguments.source.coordinator {
-        Some(url) => tokio_runtime()?.block_on(remote(url, name))?,
+        Some(url) => block_on(remote(url, name))?,
         None => local::stored_report(&*local::open_existing_store(data_dir)?, name)?,
     };
     if arguments.source.json {

@@ -14,7 +14,7 @@ use bespoke_predict::lookup::{Format, Layout, LookupTable, Prices};
 use bespoke_space::{Architecture, Chain, Expanded, PieceId, Space};
 use serde_json::json;
 
-use super::{print, print_json, table::Fixed, tokio_runtime};
+use super::{block_on, print, print_json, table::Fixed};
 use crate::{
     arguments::{self, BoundsOfLookup, Fix, TableFormat},
     sources,
@@ -23,12 +23,8 @@ use crate::{
 /// Runs `lookup build|check|bounds`.
 pub fn run(arguments: &arguments::Lookup, data_dir: &Path) -> anyhow::Result<ExitCode> {
     let done = match arguments {
-        arguments::Lookup::Build(arguments) => {
-            tokio_runtime()?.block_on(build::build(arguments, data_dir))?
-        }
-        arguments::Lookup::Check(arguments) => {
-            tokio_runtime()?.block_on(check::check(arguments, data_dir))?
-        }
+        arguments::Lookup::Build(arguments) => block_on(build::build(arguments, data_dir))?,
+        arguments::Lookup::Check(arguments) => block_on(check::check(arguments, data_dir))?,
         arguments::Lookup::Bounds(arguments) => Some(bounds(arguments)?),
     };
     Ok(match done {

@@ -12,7 +12,7 @@ use bespoke_device::TargetSpec;
 use bespoke_graph::ExportOptions;
 use bespoke_measure::{Cache, Measurement, Protocol};
 
-use super::tokio_runtime;
+use super::block_on;
 use crate::{arguments::Measure, local, sources};
 
 /// A network and what it is called.
@@ -33,11 +33,10 @@ pub fn run(arguments: &Measure) -> anyhow::Result<ExitCode> {
     let target: TargetSpec = format!("{runtime}/b{batch}/t{threads}/{precision}").parse()?;
     let protocol = protocol(arguments)?;
     let candidates = candidates(arguments)?;
-    let tokio = tokio_runtime()?;
     if arguments.compare {
-        return tokio.block_on(compare::run(arguments, &target, &protocol, &candidates));
+        return block_on(compare::run(arguments, &target, &protocol, &candidates));
     }
-    let measured = tokio.block_on(measure(arguments, &target, &protocol, &candidates))?;
+    let measured = block_on(measure(arguments, &target, &protocol, &candidates))?;
     let names: Vec<&str> = candidates.iter().map(|one| one.name.as_str()).collect();
     match arguments.json {
         true => record::print_records(&target, &names, &measured)?,

@@ -8,7 +8,7 @@ use bespoke_coordinator::Config;
 use bespoke_study::{StudyState, Submission};
 use futures::StreamExt;
 
-use super::{print, print_json, tokio_runtime};
+use super::{block_on, print, print_json};
 use crate::{
     arguments::{Limits, Search},
     local,
@@ -20,7 +20,7 @@ use crate::{
 /// Runs the study and prints its front.
 pub fn run(arguments: &Search, data_dir: &Path) -> anyhow::Result<ExitCode> {
     let submission = sources::submission(&arguments.study)?;
-    let report = tokio_runtime()?.block_on(search(arguments, data_dir, &submission))?;
+    let report = block_on(search(arguments, data_dir, &submission))?;
     let Some(report) = report else {
         return Ok(ExitCode::from(130));
     };

@@ -6,12 +6,12 @@ use anyhow::Context;
 use bespoke_coordinator::{Config, Coordinator};
 use tokio::net::TcpListener;
 
-use super::{interrupted, tokio_runtime};
+use super::{block_on, interrupted};
 use crate::{arguments::Serve, local};
 
 /// Serves until it is asked to stop.
 pub fn run(arguments: &Serve, data_dir: &Path) -> anyhow::Result<ExitCode> {
-    tokio_runtime()?.block_on(async {
+    block_on(async {
         let listen = arguments.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; pass a free address with --listen")

@@ -9,7 +9,7 @@ use bespoke_study::{Study, StudyName};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::{print, print_json, tokio_runtime};
+use super::{block_on, print, print_json};
 use crate::{
     arguments::{Studies, StudiesSource},
     local,
@@ -34,8 +34,9 @@ pub fn run(arguments: &Studies, data_dir: &Path) -> anyhow::Result<ExitCode> {
 
 fn list(source: &StudiesSource, data_dir: &Path) -> anyhow::Result<()> {
     let studies = match &source.coordinator {
-        Some(url) => tokio_runtime()?
-            .block_on(async { anyhow::Ok(StudyClient::connect(url).await?.list().await?) })?,
+        Some(url) => {
+            block_on(async { anyhow::Ok(StudyClient::connect(url).await?.list().await?) })?
+        }
         None if !data_dir.join("store").is_dir() => Vec::new(),
         None => {
             let studies = local::open_existing_store(data_dir)?.studies()?;
@@ -85,9 +86,9 @@ fn show(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Re
 /// A study with its trials, from wherever it is.
 fn read(name: &StudyName, source: &StudiesSource, data_dir: &Path) -> anyhow::Result<Report> {
     match &source.coordinator {
-        Some(url) => tokio_runtime()?.block_on(async {
-            local::remote_report(&StudyClient::connect(url).await?, name).await
-        }),
+        Some(url) => {
+            block_on(async { local::remote_report(&StudyClient::connect(url).await?, name).await })
+        }
         None => local::stored_report(&*local::open_existing_store(data_dir)?, name),
     }
 }
@@ -134,14 +135,14 @@ fn trials_table(report: &Report) -> String {
 
 fn submit(path: &Path, url: &str) -> anyhow::Result<()> {
     let submission = sources::submission(path)?;
-    let study = tokio_runtime()?.block_on(async {
+    let study = block_on(async {
         anyhow::Ok(StudyClient::connect(url).await?.create(&submission).await?)
     })?;
     print(&format!("{}: {}\n", study.spec()?.name, study.state))
 }
 
 fn watch(name: &StudyName, url: &str) -> anyhow::Result<()> {
-    let report = tokio_runtime()?.block_on(async {
+    let report = block_on(async {
         let client = StudyClient::connect(url).await?;
         let study = client.get(name).await?;
         let mut progress = Progress::new(study.spec()?, study.elapsed);
@@ -156,8 +157,8 @@ fn watch(name: &StudyName, url: &str) -> anyhow::Result<()> {
 }
 
 fn cancel(name: &StudyName, url: &str) -> anyhow::Result<()> {
-    let study = tokio_runtime()?
-        .block_on(async { anyhow::Ok(StudyClient::connect(url).await?.cancel(name).await?) })?;
+    let study =
+        block_on(async { anyhow::Ok(StudyClient::connect(url).await?.cancel(name).await?) })?;
     print(&format!("{name}: {}\n", study.state))
 }
 

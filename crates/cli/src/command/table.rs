@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::{predictor::progress_bar, tokio_runtime};
+use super::{block_on, predictor::progress_bar};
 use crate::{
     arguments::{self, Fix, MeasureTable, On},
     local, sources,
@@ -32,7 +32,7 @@ const ROWS: usize = 8;
 /// Runs `table measure`.
 pub fn run(arguments: &arguments::Table) -> anyhow::Result<ExitCode> {
     match arguments {
-        arguments::Table::Measure(arguments) => tokio_runtime()?.block_on(measure(arguments))?,
+        arguments::Table::Measure(arguments) => block_on(measure(arguments))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -145,11 +145,12 @@ impl Runner<'_> {
         let trial = trial.id().0 as usize;
         let seed = seed::of_training(self.spec.seed, candidate.hash);
         self.steps.spawn(async move {
-            let _permit = trainers
+            let permit = trainers
                 .acquire_owned()
                 .await
                 .expect("the semaphore is never closed");
             let scored = blocking(move || {
+                let _permit = permit;
                 let _working = quiet.blocking_read();
                 let score = scorer.score(&candidate.architecture, &candidate.graph, seed);
                 score.map_err(|error| error.to_string())

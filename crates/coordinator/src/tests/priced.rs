@@ -150,8 +150,8 @@ async fn what_ends_a_trial_is_what_its_strategy_expects() {
     let beforehand = Beforehand::of_study(&*store, &study).expect("the store works");
     let source = space().expect("there is one");
     let space = Space::parse(&source.file, &source.text).expect("it is sound");
-    let objectives = study.spec().expect("it is sound").objectives();
-    let mut forecast = StudyForecast::new(&space, objectives, &beforehand.predictors)
+    let spec = study.spec().expect("it is sound");
+    let mut forecast = StudyForecast::new(&space, &spec, &beforehand.predictors)
         .expect("the predictor is of the space");
     let sampled = sampled(&coordinator).await;
     for architecture in space.architectures() {

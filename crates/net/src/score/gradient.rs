@@ -60,8 +60,8 @@ pub(super) fn fisher(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let device = Device::flex().autodiff();
     let body = body(subject, Draw::Uniform { times: 1.0 }, &device)?;
     // Only leaves keep a gradient: a zero that is added to a layer's value has the same as the value.
-    let mut layers: Vec<(Value, Value)> = Vec::new();
-    let output = body.forward_by(batch(images, &device), |_, call| {
+    let mut layers: Vec<(Value, Value, usize)> = Vec::new();
+    let output = body.forward_by(batch(images, &device), |at, call| {
         let is_weighted = matches!(call.layer, Layer::Conv(_) | Layer::Linear(_));
         let value = call.run();
         if !is_weighted {
@@ -85,19 +85,23 @@ pub(super) fn fisher(subject: &Subject<'_>) -> Result<f64, ScoreError> {
                 )
             }
         };
-        layers.push((inner, zero));
+        // The last axis of what is no map are its channels.
+        let channels = subject.graph.nodes()[at].shape.dims().last();
+        layers.push((inner, zero, channels.copied().unwrap_or(1)));
         sum
     });
     let gradients = loss(output, images, &device).backward();
-    let of_layer = |(value, zero): (Value, Value)| match (value, zero) {
+    let of_layer = |(value, zero, channels): (Value, Value, usize)| match (value, zero) {
         (Value::Maps(maps), Value::Maps(zero)) => zero.grad(&gradients).map(|gradient| {
             let by_channel = (maps * gradient).sum_dims(&[2, 3]);
             by_channel.flatten::<2>(1, 3)
         }),
-        (value, zero) => zero
-            .flat()
-            .grad(&gradients)
-            .map(|gradient| value.flat() * gradient),
+        (value, zero) => zero.flat().grad(&gradients).map(|gradient| {
+            let [images, elements] = gradient.dims();
+            let by_place = [images, elements / channels, channels];
+            let by_channel = (value.flat() * gradient).reshape(by_place).sum_dim(1);
+            by_channel.flatten::<2>(1, 2)
+        }),
     };
     let halves = layers.into_iter().filter_map(of_layer);
     Ok(halves

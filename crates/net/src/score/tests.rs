@@ -174,6 +174,36 @@ fn gradient_scores_of_softmax_regression_are_the_closed_forms() {
 }
 
 #[test]
+fn a_layer_on_several_places_has_the_fisher_score_of_the_same_convolution() {
+    let flat = || Op::Reshape {
+        shape: vec![CLASSES],
+    };
+    let pointwise = Convolution {
+        bias: true,
+        ..Convolution::same(CLASSES, 1, 1, 1)
+    };
+    let convolution = sequence(
+        &[1, 1, 2],
+        vec![Op::Conv(pointwise), Op::GlobalAvgPool, flat()],
+    );
+    let places = sequence(
+        &[1, 1, 2],
+        vec![
+            Op::Reshape { shape: vec![2, 1] },
+            linear(CLASSES, true),
+            Op::Transpose { perm: vec![1, 0] },
+            Op::Reshape {
+                shape: vec![CLASSES, 1, 2],
+            },
+            Op::GlobalAvgPool,
+            flat(),
+        ],
+    );
+    let of = |graph| score(ScoreName::Fisher, graph, Some(&images()), SEED).unwrap();
+    assert_close(of(&places), of(&convolution), 1e-5);
+}
+
+#[test]
 fn images_that_a_network_sees_alike_have_the_least_jacobian_score() {
     // The gradient of a linear map does not depend on the image, so that all correlations are 1.
     let score = score(ScoreName::JacobCov, &regression(), Some(&images()), SEED).unwrap();

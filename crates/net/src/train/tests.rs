@@ -183,6 +183,9 @@ fn images_that_do_not_fit_are_refused() {
         epoch(&lines(10, 1), 11),
         "a batch takes 11 images, there are 10"
     );
+    let moved = Batches::check(&lines(10, 1), 2, Augment::Shift { pixels: 200 });
+    let told = moved.unwrap_err().to_string();
+    assert!(told.starts_with("`augment` moves images of "), "{told}");
     let wide = Images::new([1, 2, 2], 2, 1, vec![0; 8], vec![0, 1]).unwrap();
     assert_eq!(
         epoch(&wide, 2),

@@ -346,8 +346,8 @@ impl Model {
         let candidates = architectures.into_iter().zip(forecasts);
         self.candidates
             .extend(candidates.map(|(architecture, forecast)| Candidate {
+                is_within: proposals.is_within(&architecture, &forecast),
                 architecture,
-                is_within: proposals.is_within(&forecast),
                 forecast,
                 promises: [None; Seeks::COUNT],
             }));

@@ -38,6 +38,38 @@ fn draws_that_break_a_bound_are_refused() {
 }
 
 #[test]
+fn a_bound_on_what_is_no_objective_is_kept_beside_the_others() {
+    /// Only the first option of the first decision keeps it.
+    struct First;
+
+    impl Forecast for First {
+        fn expect(&mut self, architectures: &[Architecture]) -> Vec<Vec<Option<Expected>>> {
+            SumOfChoices(0.0).expect(architectures)
+        }
+
+        fn excess(&mut self, architecture: &Architecture) -> f64 {
+            f64::from(architecture.choices()[0])
+        }
+    }
+
+    let space = wide();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let alone = Problem {
+        bounds: Vec::new(),
+        ..within(0.0, First)
+    };
+    for (problem, most) in [(alone, f64::INFINITY), (within(12.0, First), 12.0)] {
+        let mut proposals = Proposals::new(problem);
+        for _ in 0..50 {
+            let proposal = proposals.random(&space, &mut rng);
+            let proposal = proposal.expect("the space is large");
+            assert_eq!(proposal.choices()[0], 0);
+            assert!(sum(&proposal) <= most);
+        }
+    }
+}
+
+#[test]
 fn an_uncertain_forecast_has_to_meet_the_bound_with_the_asked_confidence() {
     let space = wide();
     let mut rng = ChaCha8Rng::seed_from_u64(1);

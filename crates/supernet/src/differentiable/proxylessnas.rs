@@ -78,7 +78,9 @@ impl<'a> Proxylessnas<'a> {
             let layers = self.search.config.paths.mixed(&single(&drawn));
             let step = self.search.weights.mixed_step(&layers, &batch, rate, 1.0)?;
             total += step.loss;
-            if is_warm && (at + 1).is_multiple_of(self.settings.every) {
+            // Counted over all epochs: one may have fewer steps than that.
+            let steps = self.search.weights.steps();
+            if is_warm && steps.is_multiple_of(u64::from(self.settings.every)) {
                 let batch = match others.next() {
                     Some(batch) => batch,
                     None => {

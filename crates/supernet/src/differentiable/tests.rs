@@ -254,3 +254,29 @@ fn pass_of_a_search_keeps_the_largest_paths_of_each_layer() {
     assert!(one < two && two <= all, "{one} {two} {all}");
     assert!(two - one < one, "{one} {two}");
 }
+
+#[test]
+fn a_distribution_that_is_seldom_trained_is_trained_though_epochs_are_short() {
+    // 17 steps an epoch, and the first of the distribution after 20.
+    let settings = ProxylessnasSettings {
+        every: 20,
+        epochs: 2,
+        warm_up: 0.0,
+        learning_rate: 0.1,
+        ..ProxylessnasSettings::default()
+    };
+    let reports = reports(search(Differentiable::Proxylessnas(settings)));
+    assert_eq!(reports[0].entropy_bits, 3f64.log2());
+    assert!(reports[1].entropy_bits < 3f64.log2());
+}
+
+#[test]
+fn the_last_epoch_trains_the_distribution_whatever_comes_before() {
+    let settings = FbnetSettings {
+        epochs: 1,
+        warm_up: 1.0,
+        ..FbnetSettings::default()
+    };
+    let reports = reports(search(Differentiable::Fbnet(settings)));
+    assert!(reports[0].entropy_bits < 3f64.log2());
+}

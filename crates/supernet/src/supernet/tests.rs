@@ -229,6 +229,16 @@ fn choices_that_cannot_share_weights_are_told_by_place() {
 }
 
 #[test]
+fn a_space_of_which_some_networks_take_other_images_is_refused_at_once() {
+    let text = ELASTIC.replace("resolution = 8", "resolution = { choose = [8, 16] }");
+    let space = Space::parse("elastic.toml", &text).unwrap();
+    let digits = Arc::new(DataSet::digits());
+    let refused = Supernet::new(space, digits, &recipe(1), Sampling::Uniform, 1);
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("the network takes input of"), "{told}");
+}
+
+#[test]
 fn a_batch_of_more_images_than_there_are_is_refused_at_once() {
     let recipe = Recipe {
         batch_size: 5000,

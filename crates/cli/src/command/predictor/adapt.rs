@@ -20,14 +20,14 @@ use super::{
 };
 use crate::{
     arguments::Adapt,
-    command::{table::onnx, tokio_runtime},
+    command::{block_on, table::onnx},
     local, sources,
 };
 
 /// Has the planned networks measured and keeps the predictor that follows.
 pub fn adapt(arguments: &Adapt) -> anyhow::Result<()> {
     let info = match (&arguments.coordinator, &arguments.out) {
-        (Some(url), _) => tokio_runtime()?.block_on(adapt_there(arguments, url))?,
+        (Some(url), _) => block_on(adapt_there(arguments, url))?,
         (None, Some(out)) => adapt_here(arguments, out)?,
         (None, None) => bail!("name a file to write, --out, or a coordinator, --coordinator"),
     };
@@ -81,7 +81,7 @@ async fn adapt_there(arguments: &Adapt, url: &str) -> anyhow::Result<PredictorIn
 fn adapt_here(arguments: &Adapt, out: &Path) -> anyhow::Result<PredictorInfo> {
     let fingerprint = bespoke_agent::fingerprint(&arguments.target)?;
     let planned = Planned::new(&arguments.from)?;
-    let samples = tokio_runtime()?.block_on(measured(&planned.candidates(), arguments))?;
+    let samples = block_on(measured(&planned.candidates(), arguments))?;
     let prior = planned.pool.prior;
     let predictor = StoredPredictor {
         info: PredictorInfo {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{DescribePredictor, StudiesSource, TargetName},
-    command::{print, print_json, tokio_runtime},
+    command::{block_on, print, print_json},
     local,
     report::grid,
     sources,
@@ -98,8 +98,7 @@ pub async fn fingerprint(
 /// All versions of all predictors of a coordinator, or of the data folder.
 fn all(coordinator: Option<&str>, data_dir: &Path) -> anyhow::Result<Vec<PredictorInfo>> {
     match coordinator {
-        Some(url) => tokio_runtime()?
-            .block_on(async { Ok(PredictorClient::connect(url).await?.list().await?) }),
+        Some(url) => block_on(async { Ok(PredictorClient::connect(url).await?.list().await?) }),
         None if !data_dir.join("store").is_dir() => Ok(Vec::new()),
         None => {
             let store = local::open_existing_store(data_dir)?;

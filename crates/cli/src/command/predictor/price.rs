@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::kept;
 use crate::{
     arguments::PricePredicted,
-    command::{print, print_json, tokio_runtime},
+    command::{block_on, print, print_json},
     report::grid,
     sources,
 };
@@ -23,9 +23,7 @@ pub fn price(arguments: &PricePredicted) -> anyhow::Result<()> {
     let networks = networks(arguments)?;
     let (target, answers) = match (&arguments.predictor, &arguments.coordinator) {
         (Some(file), _) => by_file(file, &networks)?,
-        (None, Some(url)) => {
-            tokio_runtime()?.block_on(by_coordinator(arguments, url, &networks))?
-        }
+        (None, Some(url)) => block_on(by_coordinator(arguments, url, &networks))?,
         (None, None) => bail!("name a file, --predictor, or a coordinator, --coordinator"),
     };
     let mut prices: Vec<(&str, Price)> = Vec::with_capacity(networks.len());

@@ -6,7 +6,7 @@ use bespoke_study::{Accuracy, Trial, TrialId, TrialState};
 
 use crate::{
     convert::{
-        ConvertError, all, each, enumeration, latency, parsed, percent, present, required, text,
+        ConvertError, all, each, enumeration, latency, parsed, percent, present, required,
         unspecified,
     },
     study::v1 as wire,
@@ -167,7 +167,8 @@ impl TryFrom<wire::Trial> for Trial {
     type Error = ConvertError;
 
     fn try_from(mut message: wire::Trial) -> Result<Self, Self::Error> {
-        let architecture = text("architecture", std::mem::take(&mut message.architecture))?;
+        // Empty in a space of a single network.
+        let architecture = std::mem::take(&mut message.architecture);
         let graph = parsed("graph_hash", &message.graph_hash)?;
         let cost = required("cost", message.cost)?;
         let id = TrialId(message.id);
