@@ -54,7 +54,7 @@ pub struct Resources {
     pub predictors: Arc<Predictors>,
     /// Opens data sets.
     pub evaluators: Arc<dyn Evaluators>,
-    /// As many permits as trainings may run side by side.
+    /// As many permits as candidates may be trained or scored side by side.
     pub trainers: Arc<Semaphore>,
     /// See [`crate::Config::quiet`].
     pub quiet: Arc<RwLock<()>>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bespoke_study::{Activity, AdaptEvent, Study, StudySpec};
 use bespoke_supernet::{LatencyTable, Learner};
 
-use super::{Resources, clock::Clock};
+use super::{Resources, blocking, clock::Clock};
 use crate::{
     CoordinatorError, blocks::Blocks, dispatch::Waiting, journal::Journal, predictors::Adaptation,
 };
@@ -67,8 +67,12 @@ impl Beginning<'_> {
     }
 
     /// What the blocks of the space take on the study's one target: measured, unless the search was begun with a table.
-    pub async fn table(&mut self, learner: &Learner) -> Result<LatencyTable, CoordinatorError> {
-        if let Some(table) = learner.table()? {
+    pub async fn table(
+        &mut self,
+        learner: &Arc<Learner>,
+    ) -> Result<LatencyTable, CoordinatorError> {
+        let begun = learner.clone();
+        if let Some(table) = blocking(move || begun.table()).await?? {
             return Ok(table);
         }
         let target = &self.spec.targets[0].target;
