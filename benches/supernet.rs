@@ -3,9 +3,10 @@
 //!     cargo bench --bench supernet -- ranking FOLDER SAMPLING EPOCHS SEED [mnist|cifar10 DATA]
 //!     cargo bench --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
-//! `ranking` trains 30 random cells of NAS-Bench-201 alone, one in each of three stages of half the channels, and all cells
-//! together for so many epochs, by `uniform` or `fair` draws or by a `sandwich` with two at random, from weights and in an
-//! order of `SEED`; on the digits, or on the first 12,000 images of MNIST or CIFAR-10, whose files are in the folder `DATA`.
+//! `ranking` trains 30 random cells of NAS-Bench-201 alone, one in each of three stages of half the channels, from three
+//! seeds each; and all cells together for so many epochs, by `uniform` or `fair` draws or by a `sandwich` with two at random,
+//! from weights and in an order of `SEED`; on the digits, or on the first 12,000 images of MNIST or CIFAR-10, whose files are
+//! in the folder `DATA`. It tells how well three seeds agree, for no judge of networks can be told to be better than that.
 //! A call ends after nine minutes at the latest; the next one with the same arguments goes on. What was trained alone serves
 //! other samplings, epochs and seeds in that folder.
 //! `memory` searches for an epoch on six layers of so many blocks, all equally wide, and tells the most memory that was
@@ -40,6 +41,8 @@ use rand_chacha::ChaCha8Rng;
 const USAGE: &str = "say `ranking FOLDER uniform|fair|sandwich EPOCHS SEED [mnist|cifar10 DATA]` or \
                      `memory proxylessnas|fbnet CHOICES`";
 const NETWORKS: usize = 30;
+/// A network alone is worth the mean over these.
+const ALONE_SEEDS: [u64; 3] = [1, 2, 3];
 /// Epochs of a network alone on the digits; where there are eight times the images, an eighth of them.
 const ALONE_EPOCHS: u32 = 20;
 const DIGITS: u32 = 1438;
@@ -109,18 +112,25 @@ fn ranking(
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let networks: Vec<Architecture> = (0..NETWORKS).map(|_| space.sample(&mut rng)).collect();
 
-    let mut alone = Column::open(&folder.join("alone.csv"))?;
     let images = u32::try_from(data.train.count())?;
     let alone_epochs = (ALONE_EPOCHS * DIGITS).div_ceil(images);
     let training = Training::new(data.clone(), recipe(alone_epochs))?;
-    while alone.values.len() < NETWORKS {
-        if Instant::now() > deadline {
-            return Ok(());
+    let mut by_seed = Vec::new();
+    for seed in ALONE_SEEDS {
+        let mut alone = Column::open(&folder.join(format!("alone-{seed}.csv")))?;
+        while alone.values.len() < NETWORKS {
+            if Instant::now() > deadline {
+                return Ok(());
+            }
+            let graph = space.lower(&networks[alone.values.len()])?.live();
+            let trained = training.evaluate(&graph, seed, &mut |_| Decision::Continue)?;
+            alone.push(trained.accuracy_percent)?;
         }
-        let graph = space.lower(&networks[alone.values.len()])?.live();
-        let trained = training.evaluate(&graph, 1, &mut |_| Decision::Continue)?;
-        alone.push(trained.accuracy_percent)?;
+        by_seed.push(alone.values);
     }
+    let alone: Vec<f64> = (0..NETWORKS)
+        .map(|at| by_seed.iter().map(|one| one[at]).sum::<f64>() / by_seed.len() as f64)
+        .collect();
 
     let name = format!("{sampling}-{epochs}-{seed}");
     let sampling = match sampling {
@@ -160,16 +170,18 @@ fn ranking(
         let (text, shared, alone) = (
             space.format_architecture(architecture),
             shared.values[at],
-            alone.values[at],
+            alone[at],
         );
         println!("{text}: shared {shared:.2} %, alone {alone:.2} %");
     }
     println!(
         "{NETWORKS} networks, {name}: Spearman {:.3}, Kendall {:.3}; multiply-accumulates {:.3}",
-        spearman(&shared.values, &alone.values),
-        kendall_tau_b(&shared.values, &alone.values),
-        spearman(&macs, &alone.values),
+        spearman(&shared.values, &alone),
+        kendall_tau_b(&shared.values, &alone),
+        spearman(&macs, &alone),
     );
+    let agreement = [[0, 1], [0, 2], [1, 2]].map(|[a, b]| spearman(&by_seed[a], &by_seed[b]));
+    println!("alone, each two of {ALONE_SEEDS:?}: Spearman {agreement:.3?}");
     Ok(())
 }
 

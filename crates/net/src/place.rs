@@ -1,7 +1,7 @@
 //! Where tensors are.
 
 use bespoke_recipe::TrainingDevice;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use crate::NetworkError;
 
@@ -23,6 +23,14 @@ pub(crate) struct Place {
 /// When this program was built without it or the machine lacks it, with what would bring it.
 pub fn check_device(device: TrainingDevice) -> Result<(), NetworkError> {
     Place::open(device).map(|_| ())
+}
+
+/// Frees what passes on a differentiating device have left behind, when nothing has gone or will go back through them.
+///
+/// Burn notes down every operation there, also of tensors that need no gradient, with the values it reads, and looks what
+/// of it is out of use only after it has gone back through something: without this, memory would grow with each pass.
+pub(crate) fn forget(device: &Device) {
+    Tensor::<1>::zeros([1], device).require_grad().backward();
 }
 
 // === impl Place ===

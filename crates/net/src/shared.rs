@@ -17,7 +17,7 @@ use self::form::Form;
 use crate::batches::{Batch, Batches};
 use crate::body::Body;
 use crate::network::check_images;
-use crate::place::Place;
+use crate::place::{Place, forget};
 use crate::train::{generator, loss};
 use crate::{Images, TrainError};
 
@@ -233,7 +233,9 @@ impl SharedWeights {
         let body = self.untrained(network)?;
         let (input, targets) = batch.tensors(self.place.device());
         let loss = self.loss.forward(body.forward(input), targets);
-        Ok(loss.into_scalar::<f32>())
+        let loss = loss.into_scalar::<f32>();
+        forget(self.place.device());
+        Ok(loss)
     }
 
     /// A network's weights with statistics of its own: means over all batches, as they are seen in training.
@@ -255,6 +257,7 @@ impl SharedWeights {
         for (at, batch) in all.take(batches.max(1)).enumerate() {
             body.set_momentum(1.0 / (at + 1) as f64);
             body.forward(batch.tensors(self.place.device()).0);
+            forget(self.place.device());
         }
         body.settle();
         Ok(body.weights())

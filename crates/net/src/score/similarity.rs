@@ -11,6 +11,7 @@ use super::{
     ScoreError, Subject, batch,
     draw::{Draw, body},
 };
+use crate::place::forget;
 
 /// Added to eigenvalues, so that none is zero.
 const LEAST: f64 = 1e-5;
@@ -77,6 +78,7 @@ pub(super) fn naswot(subject: &Subject<'_>) -> Result<f64, ScoreError> {
         }
         call.run()
     });
+    forget(&tape);
     let factor = agreements.factor();
     Ok(factor.map_or(f64::NEG_INFINITY, |factor| factor.log_determinant()))
 }

@@ -10,7 +10,7 @@ use super::{
     draw::{Draw, INPUT_STREAM, body, generator, standard_normal},
     number,
 };
-use crate::{body::Body, layer::Layer, value::Value};
+use crate::{body::Body, layer::Layer, place::forget, value::Value};
 
 /// Inputs that are drawn.
 const BATCH: usize = 16;
@@ -37,6 +37,7 @@ pub(super) fn zen(subject: &Subject<'_>) -> Result<f64, ScoreError> {
     let (features, log_scale) = pass(&body, input.clone());
     let (moved, _) = pass(&body, input + other.mul_scalar(CHANGE));
     let change = number((features - moved).abs().sum()) / BATCH as f64;
+    forget(&device);
     Ok(change.ln() + log_scale)
 }
 

@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use super::{Gradients, SharedWeights, gather};
 use crate::TrainError;
 use crate::batches::Batch;
+use crate::place::forget;
 
 /// One layer of a network as the sum of paths, each times its gate.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +69,9 @@ impl SharedWeights {
         let (input, targets) = batch.tensors(self.place.device());
         let output = self.run(layers, input, &leaves, |gate| gate).0;
         let told = output.argmax(1).reshape([targets.dims()[0]]);
-        Ok(told.equal(targets).int().sum().into_scalar::<i64>() as usize)
+        let right = told.equal(targets).int().sum().into_scalar::<i64>() as usize;
+        forget(self.place.device());
+        Ok(right)
     }
 
     /// The output of a mixed network, and the gates of its layers; `made` may make leaves of them.
