@@ -1,6 +1,7 @@
 //! What is judged and not trained leaves no memory behind. One test alone, for it looks at the whole process.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use bespoke_graph::{Activation, Convolution, Graph, Op};
 use bespoke_net::{Batches, Images, Mixture, SharedWeights, score};
