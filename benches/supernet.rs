@@ -4,9 +4,10 @@
 //!     cargo bench --bench supernet -- memory proxylessnas|fbnet CHOICES
 //!
 //! `ranking` trains 30 random cells of NAS-Bench-201 alone, one in each of three stages of half the channels, from three
-//! seeds each; and all cells together for so many epochs, by `uniform` or `fair` draws or by a `sandwich` with two at random,
-//! from weights and in an order of `SEED`; on the digits, or on the first 12,000 images of MNIST or CIFAR-10, whose files are
-//! in the folder `DATA`. It tells how well three seeds agree, for no judge of networks can be told to be better than that.
+//! seeds each; and all cells together for so many epochs, by `uniform` or `fair` draws or by a `sandwich` with two at
+//! random, from weights and in an order of `SEED`; on the digits, or on the first 12,000 images of MNIST or CIFAR-10,
+//! whose files are in the folder `DATA`. What is cut out is judged at once, and again after an epoch of its own. It tells
+//! how well three seeds agree, for no judge of networks can be told to be better than that.
 //! A call ends after nine minutes at the latest; the next one with the same arguments goes on. What was trained alone serves
 //! other samplings, epochs and seeds in that folder.
 //! `memory` searches for an epoch on six layers of so many blocks, all equally wide, and tells the most memory that was
@@ -139,7 +140,7 @@ fn ranking(
         "sandwich" => Sampling::Sandwich { random: 2 },
         _ => return Err(USAGE.into()),
     };
-    let mut supernet = Supernet::new(space.clone(), data, &recipe(epochs), sampling, seed)?;
+    let mut supernet = Supernet::new(space.clone(), data.clone(), &recipe(epochs), sampling, seed)?;
     let state = folder.join(&name);
     load(&mut supernet, &name, &state)?;
     while supernet.epochs_trained() < epochs {
@@ -163,23 +164,39 @@ fn ranking(
         }
         shared.push(supernet.subnet(architecture)?.evaluation.accuracy_percent)?;
     }
+    let mut tuned = Column::open(&folder.join(format!("{name}-tuned.csv")))?;
+    let tuning = Training::new(data, recipe(1))?;
+    for architecture in &networks[tuned.values.len()..] {
+        if Instant::now() > deadline {
+            return Ok(());
+        }
+        let model = supernet.subnet(architecture)?.model;
+        let trained = tuning.tune(&model, seed, &mut |_| Decision::Continue)?;
+        tuned.push(trained.accuracy_percent)?;
+    }
 
     let mut macs = Vec::new();
     for (at, architecture) in networks.iter().enumerate() {
         macs.push(space.lower(architecture)?.live().cost().macs as f64);
-        let (text, shared, alone) = (
+        println!(
+            "{}: shared {:.2} %, tuned {:.2} %, alone {:.2} %",
             space.format_architecture(architecture),
             shared.values[at],
-            alone[at],
+            tuned.values[at],
+            alone[at]
         );
-        println!("{text}: shared {shared:.2} %, alone {alone:.2} %");
     }
-    println!(
-        "{NETWORKS} networks, {name}: Spearman {:.3}, Kendall {:.3}; multiply-accumulates {:.3}",
-        spearman(&shared.values, &alone),
-        kendall_tau_b(&shared.values, &alone),
-        spearman(&macs, &alone),
-    );
+    for (judge, values) in [
+        ("shared", &shared.values),
+        ("tuned", &tuned.values),
+        ("multiply-accumulates", &macs),
+    ] {
+        println!(
+            "{NETWORKS} networks, {name}, {judge}: Spearman {:.3}, Kendall {:.3}",
+            spearman(values, &alone),
+            kendall_tau_b(values, &alone),
+        );
+    }
     let agreement = [[0, 1], [0, 2], [1, 2]].map(|[a, b]| spearman(&by_seed[a], &by_seed[b]));
     println!("alone, each two of {ALONE_SEEDS:?}: Spearman {agreement:.3?}");
     Ok(())
