@@ -116,18 +116,20 @@ fn ranking(
     let images = u32::try_from(data.train.count())?;
     let alone_epochs = (ALONE_EPOCHS * DIGITS).div_ceil(images);
     let training = Training::new(data.clone(), recipe(alone_epochs))?;
+    let column = |name: &str, value: Value<'_>| {
+        Column::open(&folder.join(name))?.fill(&networks, deadline, value)
+    };
     let mut by_seed = Vec::new();
     for seed in ALONE_SEEDS {
-        let mut alone = Column::open(&folder.join(format!("alone-{seed}.csv")))?;
-        while alone.values.len() < NETWORKS {
-            if Instant::now() > deadline {
-                return Ok(());
-            }
-            let graph = space.lower(&networks[alone.values.len()])?.live();
+        let alone = column(&format!("alone-{seed}.csv"), &mut |architecture| {
+            let graph = space.lower(architecture)?.live();
             let trained = training.evaluate(&graph, seed, &mut |_| Decision::Continue)?;
-            alone.push(trained.accuracy_percent)?;
-        }
-        by_seed.push(alone.values);
+            Ok(trained.accuracy_percent)
+        })?;
+        let Some(alone) = alone else {
+            return Ok(());
+        };
+        by_seed.push(alone);
     }
     let alone: Vec<f64> = (0..NETWORKS)
         .map(|at| by_seed.iter().map(|one| one[at]).sum::<f64>() / by_seed.len() as f64)
@@ -157,23 +159,18 @@ fn ranking(
         );
     }
 
-    let mut shared = Column::open(&folder.join(format!("{name}.csv")))?;
-    for architecture in &networks[shared.values.len()..] {
-        if Instant::now() > deadline {
-            return Ok(());
-        }
-        shared.push(supernet.subnet(architecture)?.evaluation.accuracy_percent)?;
-    }
-    let mut tuned = Column::open(&folder.join(format!("{name}-tuned.csv")))?;
+    let shared = column(&format!("{name}.csv"), &mut |architecture| {
+        Ok(supernet.subnet(architecture)?.evaluation.accuracy_percent)
+    })?;
     let tuning = Training::new(data, recipe(1))?;
-    for architecture in &networks[tuned.values.len()..] {
-        if Instant::now() > deadline {
-            return Ok(());
-        }
+    let tuned = column(&format!("{name}-tuned.csv"), &mut |architecture| {
         let model = supernet.subnet(architecture)?.model;
         let trained = tuning.tune(&model, seed, &mut |_| Decision::Continue)?;
-        tuned.push(trained.accuracy_percent)?;
-    }
+        Ok(trained.accuracy_percent)
+    })?;
+    let (Some(shared), Some(tuned)) = (shared, tuned) else {
+        return Ok(());
+    };
 
     let mut macs = Vec::new();
     for (at, architecture) in networks.iter().enumerate() {
@@ -181,14 +178,14 @@ fn ranking(
         println!(
             "{}: shared {:.2} %, tuned {:.2} %, alone {:.2} %",
             space.format_architecture(architecture),
-            shared.values[at],
-            tuned.values[at],
+            shared[at],
+            tuned[at],
             alone[at]
         );
     }
     for (judge, values) in [
-        ("shared", &shared.values),
-        ("tuned", &tuned.values),
+        ("shared", &shared),
+        ("tuned", &tuned),
         ("multiply-accumulates", &macs),
     ] {
         println!(
@@ -201,6 +198,9 @@ fn ranking(
     println!("alone, each two of {ALONE_SEEDS:?}: Spearman {agreement:.3?}");
     Ok(())
 }
+
+/// What a network is worth.
+type Value<'a> = &'a mut dyn FnMut(&Architecture) -> Result<f64, Box<dyn Error>>;
 
 /// A number of each network, a line of a file each.
 struct Column {
@@ -217,6 +217,22 @@ impl Column {
         let text = fs::read_to_string(path)?;
         let values = text.lines().map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self { values, file })
+    }
+
+    /// The numbers of all networks, unless the time is over before.
+    fn fill(
+        mut self,
+        networks: &[Architecture],
+        deadline: Instant,
+        value: Value<'_>,
+    ) -> Result<Option<Vec<f64>>, Box<dyn Error>> {
+        for architecture in &networks[self.values.len()..] {
+            if Instant::now() > deadline {
+                return Ok(None);
+            }
+            self.push(value(architecture)?)?;
+        }
+        Ok(Some(self.values))
     }
 
     fn push(&mut self, value: f64) -> Result<(), Box<dyn Error>> {

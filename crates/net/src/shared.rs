@@ -267,9 +267,16 @@ impl SharedWeights {
     fn untrained(&mut self, network: &Graph) -> Result<Body, TrainError> {
         self.place.enter();
         self.admit(network)?;
-        let constants = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
-        let leaves = self.leaves([network]).into_iter().map(constants).collect();
-        Ok(self.body(network, &leaves))
+        Ok(self.body(network, &self.constants([network])))
+    }
+
+    /// The parameters of networks, to which no gradient comes back.
+    fn constants<'a>(
+        &self,
+        networks: impl IntoIterator<Item = &'a Graph>,
+    ) -> HashMap<String, Tensor<4>> {
+        let constant = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
+        self.leaves(networks).into_iter().map(constant).collect()
     }
 
     /// The parameters of networks as leaves that gradients come back to.

@@ -64,8 +64,7 @@ impl SharedWeights {
         let paths = || layers.iter().flat_map(|layer| &layer.paths);
         paths().try_for_each(|path| self.admit(path))?;
         self.place.enter();
-        let constants = |(name, leaf): (String, Tensor<4>)| (name, leaf.set_require_grad(false));
-        let leaves = self.leaves(paths()).into_iter().map(constants).collect();
+        let leaves = self.constants(paths());
         let (input, targets) = batch.tensors(self.place.device());
         let output = self.run(layers, input, &leaves, |gate| gate).0;
         let told = output.argmax(1).reshape([targets.dims()[0]]);
